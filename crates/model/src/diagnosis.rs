@@ -1,0 +1,121 @@
+//! What went wrong with a request, how far it got, and what to do: the material of every sentence about a failure.
+
+use serde::{Deserialize, Serialize};
+
+use crate::scan::FailureCause;
+use crate::time::Timestamp;
+
+/// How far a request got. Each rung presupposes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// Nothing was sent (a suspended credential, our own fault before the first request).
+    NotSent,
+    /// The host's name was understood and is allowed.
+    Name,
+    /// The name resolved to an address that may be contacted.
+    Address,
+    /// A TCP connection was made.
+    Tcp,
+    /// TLS was established (or is not used, on loopback).
+    Tls,
+    /// An HTTP answer arrived.
+    Http,
+    /// The vendor accepted the credential.
+    Authenticated,
+    /// The credential may read this.
+    Permission,
+    /// The answer had the documented shape.
+    Dataset,
+}
+
+impl Rung {
+    /// The rungs that a page draws, in order.
+    pub const LADDER: [Self; 8] = [
+        Self::Name,
+        Self::Address,
+        Self::Tcp,
+        Self::Tls,
+        Self::Http,
+        Self::Authenticated,
+        Self::Permission,
+        Self::Dataset,
+    ];
+
+    /// The word beside the tick or the cross.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotSent => "not sent",
+            Self::Name => "name",
+            Self::Address => "address",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Http => "HTTP",
+            Self::Authenticated => "authenticated",
+            Self::Permission => "permission",
+            Self::Dataset => "dataset",
+        }
+    }
+}
+
+/// One failed request or dataset, scrubbed of secrets: safe to store, show and mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Why.
+    pub cause: FailureCause,
+    /// The last rung that held.
+    pub reached: Rung,
+    /// What was being read, by the catalogue's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// Method, origin and path, without query values and secrets: `GET https://api.github.com/orgs/acme`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// The HTTP status code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The vendor's own words, scrubbed, at most 300 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor_message: Option<String>,
+    /// The vendor's request id, for their support.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The permissions that would be needed, in the vendor's words, where known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// Our sentence: what happened. One line, no advice.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Something that is not broken yet: shown on the tile and in the digest ahead of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Warning {
+    /// The credential expires.
+    CredentialExpires {
+        /// When.
+        at: Timestamp,
+    },
+    /// A permission that was granted at onboarding is gone.
+    PermissionLost {
+        /// In the vendor's words.
+        permission: String,
+    },
+    /// The vendor announces that something which Parapet reads goes away (`Deprecation`, `Sunset`).
+    Deprecated {
+        /// The request.
+        request: String,
+        /// When it goes away, where told.
+        sunset_at: Option<Timestamp>,
+    },
+    /// More than 80 % of the vendor's rate-limit budget is used.
+    RateBudget {
+        /// Share used, 0 to 100.
+        used_percent: u8,
+        /// When the budget is renewed.
+        resets_at: Option<Timestamp>,
+    },
+}

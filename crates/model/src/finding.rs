@@ -1,0 +1,203 @@
+//! Checks' outcomes, findings and drift.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::CheckId;
+use crate::scan::ScanKind;
+use crate::time::Timestamp;
+
+/// How bad a failing check is. Ordered: critical is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Informational,
+    /// Hardening.
+    Low,
+    /// Weakens a defence.
+    Medium,
+    /// Opens a way in.
+    High,
+    /// Open to attack now.
+    Critical,
+}
+
+impl Severity {
+    /// Every severity, worst first (the order of every list and bar).
+    pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Informational];
+
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+            Self::Informational => "informational",
+        }
+    }
+
+    /// Reads [`Severity::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The answer of one check about one record. There is no default: whoever makes one must decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The secure state holds.
+    Pass,
+    /// It does not.
+    Fail,
+    /// We could not know.
+    Inconclusive,
+    /// The question does not arise here.
+    NotApplicable,
+}
+
+impl Outcome {
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+
+    /// Reads [`Outcome::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Pass, Self::Fail, Self::Inconclusive, Self::NotApplicable]
+            .into_iter()
+            .find(|o| o.as_str() == text)
+    }
+}
+
+/// A field that decided an outcome, or that would have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Field as the check names it: `two_factor`, `datasets.hooks[].insecure`.
+    pub field: String,
+    /// Its value as JSON; `{"$unknown":true}` when it could not be known.
+    pub value: serde_json::Value,
+    /// The dataset it came from.
+    pub dataset: String,
+    /// The request it came from, without secrets.
+    pub request: String,
+    /// When it was read.
+    pub at: Timestamp,
+}
+
+/// The answer of one check about one record, explained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// Which check.
+    pub check: CheckId,
+    /// Which revision of it.
+    pub revision: u32,
+    /// The scan that answered it.
+    pub scan: ScanKind,
+    /// The record's key within the instance; the application's own id for the tenant for single-record datasets.
+    pub resource: String,
+    /// What kind of thing the resource is: the dataset's name.
+    pub resource_kind: String,
+    /// The answer.
+    pub outcome: Outcome,
+    /// Severity of a failure (the check's).
+    pub severity: Severity,
+    /// One sentence about this record: `alice can sign in without a second factor`. For inconclusive and not
+    /// applicable: why.
+    pub says: String,
+    /// The fields that decided, or for inconclusive the unknown ones. Empty for passes unless asked for.
+    pub evidence: Vec<Evidence>,
+    /// For inconclusive: permissions, in the vendor's words, that would decide it, where known.
+    pub needs: Vec<String>,
+}
+
+/// How many records ended how, per check. Every check of the scan is counted, so that none disappears.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckTally {
+    /// Which check.
+    pub check: CheckId,
+    /// Which revision.
+    pub revision: u32,
+    /// Records that pass.
+    pub pass: u64,
+    /// Records that fail.
+    pub fail: u64,
+    /// Records that could not be judged (at least 1 when the dataset itself could not be read).
+    pub inconclusive: u64,
+    /// Records the check does not apply to (or 1 when the dataset does not exist in this plan).
+    pub not_applicable: u64,
+    /// Why, for inconclusive and not applicable: the most frequent sentence.
+    pub reason: Option<String>,
+    /// Permissions that would decide the inconclusive ones.
+    pub needs: Vec<String>,
+}
+
+/// Where a finding stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingState {
+    /// Failing, nobody has taken it up.
+    New,
+    /// Failing, somebody works on it.
+    InProgress,
+    /// Passed or gone, seen in a complete read.
+    Resolved,
+    /// Failing, accepted by an exception that has not expired.
+    Suppressed,
+}
+
+impl FindingState {
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::InProgress => "in_progress",
+            Self::Resolved => "resolved",
+            Self::Suppressed => "suppressed",
+        }
+    }
+
+    /// Reads [`FindingState::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::New, Self::InProgress, Self::Resolved, Self::Suppressed]
+            .into_iter()
+            .find(|s| s.as_str() == text)
+    }
+}
+
+/// A value that changed between two complete snapshots.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The dataset.
+    pub dataset: String,
+    /// The record's key.
+    pub resource: String,
+    /// The field; `None` when the record appeared or disappeared.
+    pub field: Option<String>,
+    /// Before, as JSON; `None` when the record appeared.
+    pub before: Option<serde_json::Value>,
+    /// After, as JSON; `None` when the record disappeared.
+    pub after: Option<serde_json::Value>,
+    /// When the later snapshot was read.
+    pub at: Timestamp,
+}

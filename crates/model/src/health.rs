@@ -1,0 +1,1 @@
+//! Health (see the engine helper).
