@@ -8,6 +8,7 @@ pub mod account;
 pub mod credential;
 pub mod dataset;
 pub mod diagnosis;
+pub mod entropy;
 pub mod finding;
 pub mod health;
 pub mod id;
