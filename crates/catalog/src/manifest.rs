@@ -51,6 +51,19 @@ pub struct Manifest {
     /// How datasets become canonical plugins.
     #[serde(default)]
     pub plugin: Vec<Mapping>,
+    /// What is knowingly not read or not judged, with the reason; the documentation shows it.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Something that is knowingly left out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// What.
+    pub what: String,
+    /// Why, and what would change that.
+    pub why: String,
 }
 
 /// A value the admin enters.
@@ -72,6 +85,34 @@ pub struct Setting {
     /// May be left empty.
     #[serde(default)]
     pub optional: bool,
+}
+
+impl Setting {
+    /// The pattern in force, over the whole value.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        self.pattern.as_deref().unwrap_or("[A-Za-z0-9._-]{1,100}")
+    }
+
+    /// Whether a value is acceptable. The words are for the person who entered it.
+    ///
+    /// # Errors
+    /// What is wrong with the value.
+    pub fn accept(&self, value: &str) -> Result<(), String> {
+        if value.is_empty() {
+            return if self.optional { Ok(()) } else { Err(format!("{} is needed", self.title)) };
+        }
+        let example =
+            if self.example.is_empty() { String::new() } else { format!(", for example `{}`", self.example) };
+        match regex::Regex::new(&format!("^(?:{})$", self.pattern())) {
+            Ok(pattern) if pattern.is_match(value) => Ok(()),
+            Ok(_) => Err(format!("{} must have the form `{}`{example}", self.title, self.pattern())),
+            // The loader refuses patterns that do not compile; a manifest that skipped it must not accept everything.
+            Err(_) => {
+                Err(format!("{} cannot be checked: its pattern is not a regular expression", self.title))
+            }
+        }
+    }
 }
 
 /// One way a product is hosted: fixes the origins that will receive the credential.

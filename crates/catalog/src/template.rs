@@ -1,0 +1,183 @@
+//! Sentences and addresses with `{field}` placeholders. There are no expressions in templates.
+
+use std::fmt::Write as _;
+
+use model::value::{Record, Shape, Type, Value};
+
+/// A text with placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// The pieces in order.
+    pub parts: Vec<Part>,
+}
+
+/// A piece of a [`Template`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// As it is.
+    Text(String),
+    /// A placeholder's name without the braces: `login`, `plan.name`, `params.max_idle_days`.
+    Placeholder(String),
+}
+
+impl Template {
+    /// Reads a template. A brace that does not enclose a name (`[a-z0-9_.]`, dots between) is an error.
+    ///
+    /// # Errors
+    /// The byte offset and what is wrong there.
+    pub fn parse(source: &str) -> Result<Self, (usize, String)> {
+        let mut parts = Vec::new();
+        let mut at = 0;
+        while let Some(open) = source[at..].find(['{', '}']).map(|o| o + at) {
+            if source[open..].starts_with('}') {
+                return Err((open, "`}` closes no placeholder".to_owned()));
+            }
+            let Some(close) = source[open..].find('}').map(|c| c + open) else {
+                return Err((open, "`{` is not closed".to_owned()));
+            };
+            let name = &source[open + 1..close];
+            let good = |part: &str| {
+                part.starts_with(|c: char| c.is_ascii_lowercase())
+                    && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            };
+            if !name.split('.').all(good) {
+                return Err((open, format!("`{{{name}}}` is not a placeholder")));
+            }
+            if open > at {
+                parts.push(Part::Text(source[at..open].to_owned()));
+            }
+            parts.push(Part::Placeholder(name.to_owned()));
+            at = close + 1;
+        }
+        if at < source.len() {
+            parts.push(Part::Text(source[at..].to_owned()));
+        }
+        Ok(Self { parts })
+    }
+
+    /// The names of the placeholders, in order, repetitions included.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Placeholder(name) => Some(name.as_str()),
+        })
+    }
+
+    /// Fills every placeholder by the function.
+    #[must_use]
+    pub fn fill(&self, mut value: impl FnMut(&str) -> String) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(t) => text.push_str(t),
+                Part::Placeholder(name) => text.push_str(&value(name)),
+            }
+        }
+        text
+    }
+
+    /// A sentence about a record: fields by name, parameters as `params.<name>`. What is unknown reads `unknown`, what is
+    /// absent reads `none`; text is taken as it is, so whoever shows the sentence must escape it.
+    #[must_use]
+    pub fn sentence(&self, shape: &Shape, record: &Record, param: impl Fn(&str) -> Option<Value>) -> String {
+        self.fill(|name| match name.strip_prefix("params.") {
+            Some(name) => text(&param(name).unwrap_or(Value::Unknown)),
+            None => text(&lookup(shape, record, name)),
+        })
+    }
+
+    /// An address: `console` is filled as it is (it is the application's own, validated), every other placeholder is a
+    /// setting or else a field of the record, percent-encoded as one path segment. `None` when a placeholder has no value,
+    /// because a link that leads elsewhere is worse than none.
+    #[must_use]
+    pub fn address(
+        &self,
+        console: &str,
+        setting: impl Fn(&str) -> Option<String>,
+        record: Option<(&Shape, &Record)>,
+    ) -> Option<String> {
+        let mut whole = true;
+        let address = self.fill(|name| {
+            if name == "console" {
+                return console.trim_end_matches('/').to_owned();
+            }
+            let value =
+                setting(name).or_else(|| match record.map(|(shape, record)| lookup(shape, record, name)) {
+                    None | Some(Value::Unknown | Value::Null) => None,
+                    Some(value) => Some(text(&value)),
+                });
+            match value {
+                Some(value) if !value.is_empty() => encode(&value),
+                _ => {
+                    whole = false;
+                    String::new()
+                }
+            }
+        });
+        whole.then_some(address)
+    }
+}
+
+/// The value of a field by its dotted path.
+fn lookup(shape: &Shape, record: &Record, path: &str) -> Value {
+    let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
+    let value = record.get(shape, head);
+    match (rest, value, shape.field(head).map(|(_, field)| &field.kind)) {
+        (None, value, _) => value.clone(),
+        (Some(rest), Value::Object(inner), Some(Type::Object(shape))) => lookup(shape, inner, rest),
+        _ => Value::Unknown,
+    }
+}
+
+/// Whether a dotted path leads to a field of the shape.
+pub(crate) fn has_path(shape: &Shape, path: &str) -> bool {
+    let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
+    match (rest, shape.field(head).map(|(_, field)| &field.kind)) {
+        (None, Some(_)) => true,
+        (Some(rest), Some(Type::Object(shape))) => has_path(shape, rest),
+        _ => false,
+    }
+}
+
+/// A value as people read it in a sentence.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Unknown => "unknown".to_owned(),
+        Value::Null => "none".to_owned(),
+        Value::Bool(b) => b.to_string(),
+        Value::Int(i) => i.to_string(),
+        Value::Double(d) => d.to_string(),
+        Value::String(s) => s.to_string(),
+        Value::Timestamp(t) => t.to_string(),
+        Value::Duration(d) => d.to_string(),
+        Value::List(list) => {
+            let mut words = list.items.iter().map(text).collect::<Vec<_>>();
+            if !list.complete {
+                words.push("...".to_owned());
+            }
+            if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+        }
+        Value::Map(map) => {
+            map.iter().map(|(key, value)| format!("{key}: {}", text(value))).collect::<Vec<_>>().join(", ")
+        }
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+/// Percent-encodes everything but RFC 3986's unreserved characters; what is left cannot leave its path segment. A segment
+/// of only dots would be resolved as a path step, so its dots are encoded too.
+fn encode(value: &str) -> String {
+    let dots = value.bytes().all(|b| b == b'.');
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        let keep =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') || (byte == b'.' && !dots);
+        if keep {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
