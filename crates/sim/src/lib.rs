@@ -1,1 +1,7 @@
-//! sim
+//! A simulator of SaaS tenants over loopback HTTP: vendor-shaped answers from data, with faults, growth and a clock of
+//! its own. It serves the demo, the tests and the benches, and knows nothing of the engine that reads it.
+
+mod graphql;
+mod server;
+
+pub use server::{Answer, Ask, Fault, FaultRule, Now, Server, Tenant, Vendor};
