@@ -490,6 +490,9 @@ pub struct Dataset {
     pub docs: String,
     /// The field that identifies a record; none for a single object.
     pub key: Option<String>,
+    /// The deployments that offer it, by id; empty: all. Elsewhere it is not applicable and nothing is sent.
+    #[serde(default)]
+    pub deployments: Vec<String>,
     /// A dataset younger than this is reused and labelled with its age; a fan-out advances across runs.
     pub refresh_hours: Option<u32>,
     /// The full dataset of which this one is a filtered listing: when both have the same keys (and any), the server
@@ -537,6 +540,10 @@ pub struct Request {
     /// Constant fields of this request's records: `{ role = "admin" }` (text, true or false, whole number).
     #[serde(default)]
     pub set: BTreeMap<String, toml::Value>,
+    /// Where this request's answer has a field elsewhere than the field's own `path`: field name to path. For
+    /// alternatives that answer in another shape.
+    #[serde(default)]
+    pub paths: BTreeMap<String, String>,
     /// Name of the alternative it belongs to.
     #[serde(default)]
     pub alternative: String,
