@@ -1,1 +1,62 @@
-//! collect
+//! The connector engine: the only code that talks to SaaS.
+//!
+//! [`run`] reads the datasets of one scan and never fails: what could not be read is in the snapshot as such, with its
+//! cause. [`preflight`] verifies a credential before it is saved, [`authenticate`] tries a suspended one.
+//! All of it is driven by the catalogue's manifests; no application is named here.
+
+pub mod clock;
+pub mod outbound;
+mod page;
+mod preflight;
+mod progress;
+mod sweep;
+mod target;
+
+pub use clock::Clock;
+pub use outbound::{Outbound, OutboundConfig, OutboundError, ResolveOverride};
+pub use preflight::Preflight;
+pub use progress::{Checkpoint, Collected, DatasetState, Done, Progress, Quiet, RunRequest, SWEEP_REQUESTS};
+pub use sweep::Sweep;
+pub use target::{Credential, OriginError, Origins, Target, console};
+
+use model::diagnosis::Fault;
+
+/// Verifies a credential: which tenant it belongs to, as whom it acts, what it may read, and when it expires. Saves
+/// nothing. Costs a few requests where the vendor tells permissions, else one for each dataset.
+///
+/// # Errors
+/// The request that could not be made or was refused.
+pub async fn preflight(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+) -> Result<Preflight, Fault> {
+    todo!()
+}
+
+/// Whether the credential is accepted, by one cheap request (and those that buy its token).
+///
+/// # Errors
+/// The request that could not be made or was refused.
+pub async fn authenticate(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+) -> Result<(), Fault> {
+    todo!()
+}
+
+/// Reads every dataset of one scan. Dropping the future stops it at once; nothing is lost but what was read since the
+/// last checkpoint.
+pub async fn run(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+    request: RunRequest,
+    progress: &dyn Progress,
+) -> Collected {
+    todo!()
+}
