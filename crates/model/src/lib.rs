@@ -18,3 +18,4 @@ pub mod schedule;
 pub mod time;
 pub mod value;
 pub mod view;
+pub mod words;

@@ -1,0 +1,72 @@
+//! Text with instants inside.
+
+use crate::time::Timestamp;
+use crate::words::times::plain_instant;
+
+/// A piece of a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Words, to be escaped like any text: they may quote a vendor.
+    Text(String),
+    /// An instant: a page draws it relative, with the exact instant on hover.
+    At(Timestamp),
+}
+
+/// One or more sentences.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sentence(pub Vec<Part>);
+
+impl Sentence {
+    /// Begins with words.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self::default().text(text)
+    }
+
+    /// Goes on with words.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        let text = text.into();
+        match self.0.last_mut() {
+            Some(Part::Text(last)) => last.push_str(&text),
+            _ => self.0.push(Part::Text(text)),
+        }
+        self
+    }
+
+    /// Goes on with an instant. Written so that the sentence reads well with "2 h ago", "in 5 min" and
+    /// "2026-01-31 14:05 UTC (2 h ago)" alike.
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.0.push(Part::At(at));
+        self
+    }
+
+    /// Goes on with another sentence, after a space.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        let spaced = !self.0.is_empty() && !next.0.is_empty();
+        if spaced { self.text(" ").then_inline(next) } else { self.then_inline(next) }
+    }
+
+    /// Goes on within the same sentence.
+    #[must_use]
+    pub fn then_inline(mut self, next: Self) -> Self {
+        for part in next.0 {
+            self = match part {
+                Part::Text(text) => self.text(text),
+                Part::At(at) => self.at(at),
+            };
+        }
+        self
+    }
+
+    /// As text: each instant exact in UTC, with its distance from `now` in brackets.
+    #[must_use]
+    pub fn plain(&self, now: Timestamp) -> String {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::At(at) => plain_instant(*at, now),
+        });
+        parts.collect()
+    }
+}
