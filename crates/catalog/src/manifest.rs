@@ -143,6 +143,10 @@ pub struct Host {
     /// Path prefix of every request to it. An address given on the command line replaces the origin and keeps this.
     #[serde(default)]
     pub base: String,
+    /// Headers of every request to it, such as a media type or API version; a request's own win. The same names are
+    /// refused as there.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
 }
 
 /// A way to authenticate.
@@ -436,6 +440,8 @@ pub struct Throttle {
     pub concurrency: u32,
     /// Our own pace, requests a second; none: as fast as concurrency allows.
     pub per_second: Option<u32>,
+    /// Requests that may go out before that pace holds, where the vendor counts by a longer window.
+    pub burst: Option<u32>,
     /// Header with the budget.
     pub limit_header: Option<String>,
     /// Header with what is left of it.
@@ -451,6 +457,7 @@ impl Default for Throttle {
         Self {
             concurrency: 4,
             per_second: None,
+            burst: None,
             limit_header: None,
             remaining_header: None,
             reset_header: None,
