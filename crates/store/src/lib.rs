@@ -1,1 +1,38 @@
-//! store
+//! All SQL of Parapet, for SQLite and PostgreSQL: one schema, one text a statement, one body a function.
+//!
+//! What is stored are facts; words such as "Up" are derived from them on reading ([`model::health`]). Times are
+//! parameters, never read here. A change an operator makes and the audit row that tells of it are one transaction.
+//! After each commit a [`Change`] is sent to whoever listens in this process ([`Db::changes`]): the ticker wakes on
+//! it and views are refreshed on it.
+
+pub mod accounts;
+pub mod audit;
+pub mod checkpoints;
+mod db;
+mod dialect;
+pub mod drift;
+mod error;
+pub mod findings;
+pub mod instances;
+pub mod operators;
+pub mod owners;
+mod page;
+pub mod plugins;
+pub mod retention;
+pub mod runs;
+pub mod scans;
+mod schema;
+mod seal;
+pub mod sessions;
+pub mod settings;
+pub mod setup;
+pub mod snapshots;
+mod sql;
+
+pub use db::{Backend, Change, Db, Options, What};
+pub use error::StoreError;
+pub use page::{Order, Page};
+pub use seal::{Context, SealingKey};
+
+#[cfg(test)]
+mod tests;
