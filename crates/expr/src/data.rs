@@ -1,10 +1,14 @@
 //! The inputs of an evaluation.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+#[expect(clippy::disallowed_types, reason = "only looked up, never walked")]
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use model::time::Timestamp;
 use model::value::{Record, Shape, Value};
+
+use crate::val::V;
 
 /// What an expression is evaluated with, apart from the record.
 #[derive(Debug, Clone, Copy)]
@@ -60,32 +64,32 @@ impl<'a> DatasetView<'a> {
 
 /// Positions of records by the value of one field, in order.
 #[derive(Debug, Default)]
+#[expect(clippy::disallowed_types, reason = "only looked up, never walked")]
 pub(crate) struct Index {
-    by_value: HashMap<IndexKey, Vec<u32>>,
+    texts: HashMap<Arc<str>, Vec<u32>>,
+    others: HashMap<Key, Vec<u32>>,
     /// Records whose value is unknown: they may or may not match any key.
-    pub(crate) unknown: Vec<u32>,
+    unplaced: Vec<u32>,
 }
 
-/// A value that can be looked up: everything but floating point, lists and objects.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) enum IndexKey {
+/// A value other than a text that can be looked up: not floating point, which equals across types, nor lists and objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
     Null,
     Bool(bool),
     Int(i64),
-    String(Arc<str>),
     Timestamp(i64),
     Duration(i64),
 }
 
-impl IndexKey {
-    pub(crate) fn of(value: &Value) -> Option<Self> {
+impl Key {
+    const fn of(value: &V<'_>) -> Option<Self> {
         Some(match value {
-            Value::Null => Self::Null,
-            Value::Bool(b) => Self::Bool(*b),
-            Value::Int(i) => Self::Int(*i),
-            Value::String(s) => Self::String(Arc::clone(s)),
-            Value::Timestamp(t) => Self::Timestamp(t.0),
-            Value::Duration(d) => Self::Duration(d.0),
+            V::Null => Self::Null,
+            V::Bool(b) => Self::Bool(*b),
+            V::Int(i) => Self::Int(*i),
+            V::Timestamp(t) => Self::Timestamp(t.0),
+            V::Duration(d) => Self::Duration(d.0),
             _ => return None,
         })
     }
@@ -97,16 +101,24 @@ impl Index {
         for (at, record) in records.iter().enumerate() {
             // More than 4 billion records do not fit the memory this runs in.
             let at = u32::try_from(at).unwrap_or(u32::MAX);
-            match record.values.get(field).and_then(IndexKey::of) {
-                Some(key) => index.by_value.entry(key).or_default().push(at),
-                None => index.unknown.push(at),
+            match record.values.get(field) {
+                Some(Value::String(text)) => index.texts.entry(Arc::clone(text)).or_default().push(at),
+                Some(value) => match Key::of(&V::of(value)) {
+                    Some(key) => index.others.entry(key).or_default().push(at),
+                    None => index.unplaced.push(at),
+                },
+                None => index.unplaced.push(at),
             }
         }
         index
     }
 
-    /// The records whose field equals the key.
-    pub(crate) fn get(&self, key: &IndexKey) -> &[u32] {
-        self.by_value.get(key).map_or(&[], Vec::as_slice)
+    /// The records whose field equals a value, and those whose field may. `None` for a value that cannot be looked up.
+    pub(crate) fn find(&self, wanted: &V<'_>) -> Option<(&[u32], &[u32])> {
+        let hits = match wanted.text() {
+            Some(text) => self.texts.get(text),
+            None => self.others.get(&Key::of(wanted)?),
+        };
+        Some((hits.map_or(&[], Vec::as_slice), &self.unplaced))
     }
 }

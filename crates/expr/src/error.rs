@@ -100,6 +100,23 @@ pub enum Fault {
     TooManySteps,
 }
 
+impl Fault {
+    /// The kind in a few words, for a message that names the part before it: `... divides by zero`.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Null => "is null",
+            Self::WrongType => "has the wrong type",
+            Self::Overflow => "is out of range",
+            Self::DivisionByZero => "divides by zero",
+            Self::NoSuchKey => "has no such key",
+            Self::OutOfRange => "is beyond the end",
+            Self::BadText => "does not have the form it needs",
+            Self::TooManySteps => "takes too many steps",
+        }
+    }
+}
+
 /// An evaluation that gave no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvalError {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use model::value::Value;
+use model::value::{Type, Value};
 
 use crate::error::EvalError;
 
@@ -94,8 +94,11 @@ impl fmt::Display for Place {
 pub struct FieldUse {
     /// Where the value is.
     pub place: Place,
-    /// The value; for a dataset as a whole the number of its records.
+    /// The value; for a dataset as a whole the number of its records, for a record as a whole its key (its position
+    /// where the dataset has no key).
     pub value: Value,
+    /// The type of the value, for [`Value::to_json`]. `None` only for values without one, such as null.
+    pub kind: Option<Type>,
 }
 
 /// A field or dataset that was missing for an answer.
