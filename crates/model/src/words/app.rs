@@ -1,7 +1,10 @@
 //! The sentences about an application and about all of them.
 
-use crate::health::{AppStatus, ScanFacts, is_overdue, is_running, is_waiting, scan_status, settled_status};
-use crate::scan::RunOutcome;
+use crate::health::{
+    AppStatus, FinishedRun, ScanFacts, ScanStatus, is_overdue, is_running, is_waiting, scan_status,
+    settled_status,
+};
+use crate::scan::{FailureCause, RunOutcome};
 use crate::words::scan::plural;
 use crate::words::{About, Sentence, list, times};
 
@@ -39,15 +42,18 @@ impl About<'_> {
         if !bad.is_empty() && !fine.is_empty() {
             says = says.then(are_up(&fine));
         }
-        if status == AppStatus::Down
-            && bad.iter().any(|s| scan_status(s, self.instance, self.now).title() == "Unhealthy")
-        {
+        let merely_unhealthy = |s: &&ScanFacts| {
+            scan_status(s, self.instance, self.now) == ScanStatus::Unhealthy
+                && !is_overdue(s, self.instance, self.now)
+        };
+        if status == AppStatus::Down && bad.iter().any(merely_unhealthy) {
             says = says.text(
                 " The application is Down because the latest run of every scan failed; a single scan reads Down only after \
                  more failures in a row.",
             );
         }
-        match self.tile_note() {
+        let told = bad.iter().any(|s| is_running(s, self.now));
+        match self.tile_note().filter(|_| !told) {
             Some(note) => says.text(" Now ").then_inline(note).text("."),
             None => says,
         }
@@ -69,27 +75,22 @@ impl About<'_> {
             let since = scan.last.as_ref().map_or(scan.watched_since, |last| last.finished_at);
             return says
                 .text(format!("{title} is overdue: Parapet has not completed it since "))
-                .at(since)
+                .exact(since)
                 .text(".");
         }
         let Some(last) = &scan.last else { return says.text(format!("{title} has no result yet.")) };
-        let says = match last.outcome {
-            RunOutcome::Failed(_) => says
-                .text(format!("{title} failed {}, since ", times(u64::from(scan.failures_in_a_row.max(1)))))
-                .at(scan.failing_since.unwrap_or(last.finished_at)),
-            _ => says
-                .text(format!("{title} was partial, since "))
-                .at(scan.failing_since.unwrap_or(last.finished_at)),
+        let since = scan.failing_since.unwrap_or(last.finished_at);
+        let failed = matches!(last.outcome, RunOutcome::Failed(_));
+        let says = if is_running(scan, self.now) {
+            let how = if failed { "failed" } else { "was partial" };
+            says.text(format!("{title} is running again; its last finished run {how} ")).at(last.finished_at)
+        } else if failed {
+            let n = u64::from(scan.failures_in_a_row.max(1));
+            says.text(format!("{title} failed {} since ", times(n))).exact(since)
+        } else {
+            says.text(format!("{title} has been partial since ")).exact(since)
         };
-        let cause = last.outcome.cause().map_or("", |cause| cause.as_str());
-        let what = last.fault.as_deref().and_then(|f| match (f.needs.as_slice(), &f.dataset) {
-            ([], dataset) => dataset.clone(),
-            (needs, _) => Some(list(needs)),
-        });
-        match what {
-            Some(what) => says.text(format!(" ({cause}: {what}).")),
-            None => says.text(format!(" ({cause}).")),
-        }
+        says.text(format!(" ({}).", why_says(last)))
     }
 
     fn paused(&self, since: crate::time::Timestamp, by: &str) -> Sentence {
@@ -130,7 +131,20 @@ impl About<'_> {
             }));
         }
         let until = self.enabled_scans().filter_map(|s| is_waiting(s, self.now)).max()?;
-        Some(Sentence::new("waiting for the vendor until ").at(until))
+        Some(Sentence::new("waiting for the vendor until ").exact(until))
+    }
+}
+
+/// `permission: members:read`, `permission: read members`, `remote, while reading members`.
+fn why_says(last: &FinishedRun) -> String {
+    let Some(cause) = last.outcome.cause() else { return last.outcome.as_str().to_owned() };
+    let fault = last.fault.as_deref();
+    let needs = fault.map(|f| f.needs.as_slice()).unwrap_or_default();
+    match (cause, needs, fault.and_then(|f| f.dataset.as_deref())) {
+        (FailureCause::Permission, [_, ..], _) => format!("{cause}: {}", list(needs)),
+        (FailureCause::Permission, [], Some(dataset)) => format!("{cause}: read {dataset}"),
+        (_, _, Some(dataset)) => format!("{cause}, while reading {dataset}"),
+        (_, _, None) => cause.to_string(),
     }
 }
 

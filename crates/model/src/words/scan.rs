@@ -4,7 +4,7 @@ use crate::health::{
     Enablement, FinishedRun, Mark, OpenRun, ScanFacts, ScanStatus, is_running, is_waiting, overdue_since,
     scan_mark, scan_status,
 };
-use crate::scan::{RunOutcome, ScanKind};
+use crate::scan::{FailureCause, RunOutcome, ScanKind};
 use crate::schedule::{due_at, vendor_wait};
 use crate::time::Timestamp;
 use crate::words::fault::{fault_says, remedy};
@@ -87,20 +87,17 @@ impl About<'_> {
     ) -> ScanWords {
         let (says, advice) = if offered {
             (
-                Sentence::new(format!(
-                    "Not enabled, but the credential now suffices for the {} (checked ",
-                    kind.title()
-                ))
-                .at(checked_at)
-                .text(")."),
+                Sentence::new(format!("The credential now suffices for the {}, as checked ", kind.title()))
+                    .at(checked_at)
+                    .text(". The scan does not run yet."),
                 "Enable it with Check again.".to_owned(),
             )
         } else {
             let lacks = if missing.is_empty() { "a permission for it".to_owned() } else { list(missing) };
             (
-                Sentence::new(format!("Not enabled: the credential lacks {lacks} (checked "))
+                Sentence::new(format!("The credential lacks {lacks}, as checked "))
                     .at(checked_at)
-                    .text("). This question is not asked, and the scan is not in the application's status."),
+                    .text(". The scan does not run and is not in the application's status."),
                 format!("Grant it at {}, then Check again.", self.app),
             )
         };
@@ -179,11 +176,12 @@ impl About<'_> {
                 .text(", was partial: what could not be read is Inconclusive.")
                 .then(fault_says(fault)),
         };
-        if let Some(at) = scan.failing_since.filter(|at| *at != last.finished_at) {
-            words.notes.push(Sentence::new("Not one run has succeeded since ").at(at).text("."));
-        }
+        words.notes.push(since(scan, last));
         words.notes.extend(gaps(last));
         words.notes.extend(self.suspicion(scan, last));
+        if words.mark == Mark::Unhealthy && advises_patience(fault.cause) {
+            words.notes.push(Sentence::new("If it lasts, check the credential and its permissions as well."));
+        }
         words.remedy = Some(remedy(fault, self.app));
     }
 
@@ -208,18 +206,18 @@ impl About<'_> {
 
     fn overdue(&self, scan: &ScanFacts, since: Timestamp) -> Sentence {
         let from = match &scan.last {
-            Some(last) => Sentence::new("Parapet has not completed this scan since ").at(last.finished_at),
+            Some(last) => Sentence::new("Parapet has not completed this scan since ").exact(last.finished_at),
             None => Sentence::new("Parapet has not completed this scan since it was due first, ")
-                .at(scan.watched_since),
+                .exact(scan.watched_since),
         };
-        from.text(". It is overdue since ").at(since).text(" and counts as failed (internal).")
+        from.text(". It has been overdue since ").exact(since).text(" and counts as failed (internal).")
     }
 
     fn running(&self, scan: &ScanFacts) -> Option<Sentence> {
         let open = scan.open.as_ref().filter(|_| is_running(scan, self.now))?;
         let progress = open.lease.as_ref()?.progress;
         let of = match progress.datasets_total {
-            0 => "beginning".to_owned(),
+            0 => "nothing read yet".to_owned(),
             total => format!(
                 "{} of {} read, {}",
                 progress.datasets_done,
@@ -227,20 +225,16 @@ impl About<'_> {
                 plural(progress.records, "record")
             ),
         };
-        Some(
-            Sentence::new("Scanning since ")
-                .at(open.started_at)
-                .text(format!(" ({} so far): {of}.", duration(self.now - open.started_at))),
-        )
+        Some(Sentence::new("Scanning, begun ").at(open.started_at).text(format!(": {of}.")))
     }
 
     fn waiting(&self, scan: &ScanFacts, until: Timestamp) -> Sentence {
         let says =
-            Sentence::new(format!("Waiting for {}, which asked for a pause, until ", self.app)).at(until);
+            Sentence::new(format!("Waiting for {}, which asked for a pause, until ", self.app)).exact(until);
         match &scan.open {
             Some(OpenRun { deadline, .. }) => says
-                .text(". The run goes on from where it stopped; if it cannot finish by ")
-                .at(*deadline)
+                .text(". The run then goes on from where it stopped; if it cannot finish by ")
+                .exact(*deadline)
                 .text(", it has failed (throttled)."),
             None => says.text("."),
         }
@@ -261,10 +255,13 @@ impl About<'_> {
             );
         }
         let due = due_at(scan, self.instance, self.now)?;
-        let due = vendor_wait(self.instance, self.now).map_or(due, |until| until.max(due));
+        if let Some(until) = vendor_wait(self.instance, self.now).filter(|until| *until > due) {
+            let says = Sentence::new("The next run is ").at(until);
+            return Some(says.text(format!(", when the pause that {} asked for is over.", self.app)));
+        }
         let bad = scan.last.as_ref().is_some_and(|last| last.outcome != RunOutcome::Succeeded);
         Some(match (due <= self.now, bad) {
-            (true, true) => Sentence::new("The next attempt is due now."),
+            (true, true) => Sentence::new("Parapet goes on trying; the next attempt is due now."),
             (true, false) => Sentence::new("The next run is due now."),
             (false, true) => Sentence::new("Parapet goes on trying; the next attempt is ").at(due).text("."),
             (false, false) => Sentence::new("The next run is ").at(due).text("."),
@@ -277,13 +274,13 @@ impl About<'_> {
         let suspension = self.instance.suspension.as_ref()?;
         Some(
             Sentence::new(format!(
-                "{} refused the credential {}, so since ",
+                "{} refused the credential {}. Since ",
                 self.app,
                 times_in_a_row(u64::from(self.instance.credential_failures_in_a_row))
             ))
-            .at(suspension.since)
+            .exact(suspension.since)
             .text(
-                " Parapet sends nothing with it, lest its account be locked: each due scan is recorded as failed. It is \
+                " Parapet has sent nothing with it, lest its account be locked: each due scan is recorded as failed. It is \
                  tried once more ",
             )
             .at(suspension.next_try_at)
@@ -292,10 +289,30 @@ impl About<'_> {
     }
 }
 
-/// `Failed twice in a row, the first time ..., the last time ...`.
+/// `The last run failed ...`, `Failed twice in a row, the last time ...`.
 fn failed(scan: &ScanFacts, last: &FinishedRun) -> Sentence {
-    let n = u64::from(scan.failures_in_a_row.max(1));
-    Sentence::new(format!("Failed {}, the last time ", times_in_a_row(n))).at(last.finished_at).text(".")
+    let says = match scan.failures_in_a_row {
+        0 | 1 => Sentence::new("The last run failed "),
+        n => Sentence::new(format!("Failed {}, the last time ", times_in_a_row(u64::from(n)))),
+    };
+    says.at(last.finished_at).text(".")
+}
+
+/// Since when it has not succeeded, and how old the newest whole data is.
+fn since(scan: &ScanFacts, last: &FinishedRun) -> Sentence {
+    let says = Sentence::new("Not Up since ").exact(scan.failing_since.unwrap_or(last.finished_at));
+    match scan.last_success_at {
+        Some(at) => says.text("; the last run that succeeded ended ").at(at).text("."),
+        None => says.text("; no run has succeeded yet."),
+    }
+}
+
+/// Causes that usually pass by themselves.
+const fn advises_patience(cause: FailureCause) -> bool {
+    matches!(
+        cause,
+        FailureCause::Remote | FailureCause::Throttled | FailureCause::Unreachable | FailureCause::Protocol
+    )
 }
 
 fn times_in_a_row(n: u64) -> String {

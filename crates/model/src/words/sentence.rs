@@ -8,8 +8,10 @@ use crate::words::times::plain_instant;
 pub enum Part {
     /// Words, to be escaped like any text: they may quote a vendor.
     Text(String),
-    /// An instant: a page draws it relative, with the exact instant on hover.
+    /// An instant that reads well as a distance: a page draws `2 h ago`, with the exact instant on hover.
     At(Timestamp),
+    /// An instant after "since", "until" or "by": a page draws the exact one, with the distance on hover.
+    Exact(Timestamp),
 }
 
 /// One or more sentences.
@@ -33,11 +35,18 @@ impl Sentence {
         self
     }
 
-    /// Goes on with an instant. Written so that the sentence reads well with "2 h ago", "in 5 min" and
+    /// Goes on with an instant: the sentence must read well with "2 h ago", "in 5 min" and
     /// "2026-01-31 14:05 UTC (2 h ago)" alike.
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.0.push(Part::At(at));
+        self
+    }
+
+    /// Goes on with an instant that must be exact: after "since", "until", "by".
+    #[must_use]
+    pub fn exact(mut self, at: Timestamp) -> Self {
+        self.0.push(Part::Exact(at));
         self
     }
 
@@ -55,6 +64,7 @@ impl Sentence {
             self = match part {
                 Part::Text(text) => self.text(text),
                 Part::At(at) => self.at(at),
+                Part::Exact(at) => self.exact(at),
             };
         }
         self
@@ -65,7 +75,7 @@ impl Sentence {
     pub fn plain(&self, now: Timestamp) -> String {
         let parts = self.0.iter().map(|part| match part {
             Part::Text(text) => text.clone(),
-            Part::At(at) => plain_instant(*at, now),
+            Part::At(at) | Part::Exact(at) => plain_instant(*at, now),
         });
         parts.collect()
     }
