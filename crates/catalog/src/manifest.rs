@@ -85,6 +85,12 @@ pub struct Setting {
     /// May be left empty.
     #[serde(default)]
     pub optional: bool,
+    /// Filled in beforehand; also used where nothing is entered.
+    pub default: Option<String>,
+    /// A path rather than one segment: `/scim/v2`. Its placeholder opens a path (`{scim_path}/Users`) and is put in as it
+    /// is; accepted are segments of `[A-Za-z0-9._~-]`, each after a `/`, none of them `.` or `..`.
+    #[serde(default)]
+    pub path: bool,
 }
 
 impl Setting {
