@@ -1,1 +1,65 @@
-fn main() {}
+//! The project's own build tool; `cargo xtask` lists its commands.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool reports on its console")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build tool measures its stages and reads its own environment"
+)]
+
+mod browser;
+mod ci;
+mod contract;
+mod peers;
+mod postgres;
+mod run;
+mod setup;
+mod stages;
+mod tests;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+/// What went wrong, as a sentence with its remedy.
+type Result<T = ()> = std::result::Result<T, String>;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  setup               install what the tests need: PostgreSQL, Chromium, cargo-nextest, cargo-deny, pinned packages
+  ci                  everything CI runs, in stages: setup, fmt, clippy, tidy, tests on SQLite and PostgreSQL,
+                      documentation tests, catalogue, docs, browser tests, deny
+  test [ARGS]         start a private PostgreSQL, then `cargo nextest run --workspace ARGS`
+  tidy                the rules of the source tree: crate directions, SQL, names, sizes, links, words
+  browser [FILES]     the browser tests of e2e/ against a built server
+  screenshots         write the pages' pictures to docs/screenshots
+  contract APP        cut the vendor's API description anew (downloads the vendor's package)
+  peers               start every server the tests talk to once, and stop it
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) =
+        arguments.split_first().map_or(("help", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let outcome = match command {
+        "setup" => setup::setup(),
+        "ci" => ci::ci(),
+        "test" => tests::test(rest),
+        "tidy" => tidy::tidy(),
+        "browser" => browser::browser(rest),
+        "screenshots" => browser::screenshots(),
+        "contract" => contract::contract(rest),
+        "peers" => peers::peers(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("no command '{other}'\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A private PostgreSQL for one run of the tests: own folder, own free port on loopback, gone at the end.
+
+use crate::{Result, run, tools};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running server; stopped and removed when dropped.
+pub(crate) struct Postgres {
+    server: Child,
+    folder: PathBuf,
+    url: String,
+}
+
+impl Postgres {
+    /// Creates a cluster in a temporary folder and starts it. PostgreSQL refuses to run as root, so root starts it as
+    /// `nobody`.
+    pub(crate) fn start() -> Result<Self> {
+        let programs = tools::installed(tools::postgres_folder(), "PostgreSQL")?;
+        let folder = std::env::temp_dir().join(format!("parapet-postgres-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+        let root = run::output(Command::new("id").arg("-u"))?.trim() == "0";
+        if root {
+            run::output(Command::new("chown").arg("nobody").arg(&folder))?;
+        }
+        let data = folder.join("data");
+        run::output(
+            as_nobody(root, &programs.join("initdb"))
+                .args([
+                    "--username=parapet",
+                    "--auth=trust",
+                    "--encoding=UTF8",
+                    "--locale=C",
+                    "--no-sync",
+                    "-D",
+                ])
+                .arg(&data)
+                .current_dir(&folder),
+        )?;
+        let port = free_port()?;
+        let log = std::fs::File::create(folder.join("log"))
+            .map_err(|error| format!("cannot create a log in {}: {error}", folder.display()))?;
+        let server = as_nobody(root, &programs.join("postgres"))
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(&folder)
+            .args(["-p", &port.to_string()])
+            // Nothing survives this process, so nothing need reach the disk.
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "synchronous_commit=off"])
+            .args(["-c", "full_page_writes=off", "-c", "max_connections=300"])
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| format!("cannot start PostgreSQL: {error}"))?;
+        let mut this = Self { server, folder, url: format!("postgres://parapet@127.0.0.1:{port}/postgres") };
+        this.await_ready(&programs, port)?;
+        Ok(this)
+    }
+
+    /// The address of a superuser's connection; each test creates databases of its own.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn await_ready(&mut self, programs: &Path, port: u16) -> Result {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(30) {
+            let ready = Command::new(programs.join("pg_isready"))
+                .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+                .status()
+                .is_ok_and(|status| status.success());
+            if ready {
+                return Ok(());
+            }
+            if let Ok(Some(status)) = self.server.try_wait() {
+                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                return Err(format!("PostgreSQL ended at once ({status}):\n{log}"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err("PostgreSQL did not answer within 30 s".to_owned())
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // The data is thrown away, so the server need not shut down in order. It may be gone already.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
+            eprintln!("left behind {}: {error}", self.folder.display());
+        }
+    }
+}
+
+/// `program`, started as `nobody` where we are root, and told to stop when this process dies.
+fn as_nobody(root: bool, program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    if root {
+        command.args(["--reuid=nobody", "--regid=65534", "--clear-groups"]);
+    }
+    command.args(["--pdeathsig", "INT"]).arg(program);
+    command
+}
+
+/// A TCP port of loopback that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| format!("no free port on 127.0.0.1: {error}"))
+}
