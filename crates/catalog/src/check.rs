@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use expr::{Program, Truth};
+use expr::{DatasetType, Program, Truth};
 use model::finding::{Outcome, Severity};
 use model::id::{AppId, CheckId};
 use model::scan::ScanKind;
 use model::time::Timestamp;
-use model::value::{Type, Value};
+use model::value::{Shape, Type, Value};
 
 use crate::template::Template;
 
@@ -30,6 +31,8 @@ pub struct Check {
     pub severity: Severity,
     /// What it asks about: one result per record.
     pub over: Over,
+    /// The fields of the records it asks about.
+    pub shape: Arc<Shape>,
     /// The scan that answers it.
     pub scan: ScanKind,
     /// False: not applicable. Unknown: inconclusive.
@@ -48,6 +51,8 @@ pub struct Check {
     pub remedy: Remedy,
     /// The datasets its expressions look into beside `over`; `account` and `plugin` are the canonical ones.
     pub reads: BTreeSet<String>,
+    /// The form of `over` and of everything in `reads`.
+    pub types: BTreeMap<String, DatasetType>,
     /// Whether it is in force.
     pub lifecycle: Lifecycle,
     /// Examples, executed by tests.

@@ -7,7 +7,10 @@
 mod app;
 mod check;
 mod error;
+pub mod examples;
+mod load;
 pub mod manifest;
+mod markdown;
 mod standard;
 mod template;
 
@@ -30,6 +33,8 @@ pub struct Catalog {
     pub apps: BTreeMap<AppId, Arc<App>>,
     /// Standards by id (`cis-github-1.2`).
     pub standards: BTreeMap<String, Standard>,
+    /// The shared checks as written; each application that takes part has its own copy among its checks.
+    pub shared: Vec<Arc<Check>>,
     /// Ids of checks that once existed, with what became of them. They are never used again.
     pub retired: BTreeMap<CheckId, String>,
 }
@@ -48,15 +53,14 @@ impl Catalog {
     /// The embedded catalogue. Its errors are empty in every build that passed its tests.
     #[must_use]
     pub fn builtin() -> Loaded {
-        Loaded::default()
+        load::tree::load(&[])
     }
 
     /// The embedded catalogue and, after it, folders of the same layout. They may add applications and add checks to
     /// their own applications, and never change what is built in.
     #[must_use]
     pub fn load(folders: &[PathBuf]) -> Loaded {
-        let _ = folders;
-        Loaded::default()
+        load::tree::load(folders)
     }
 
     /// An application.

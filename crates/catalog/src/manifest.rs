@@ -155,9 +155,8 @@ pub struct Host {
     pub headers: BTreeMap<String, String>,
 }
 
-/// A way to authenticate.
+/// A way to authenticate. (Its unknown fields are refused by the loader, by kind: the derive cannot do both.)
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Auth {
     /// `app`, `token`: names it in permissions, storage and on the command line.
     pub id: String,

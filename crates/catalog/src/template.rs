@@ -63,6 +63,12 @@ impl Template {
         })
     }
 
+    /// Whether it is nothing but one placeholder.
+    #[must_use]
+    pub fn is_one_placeholder(&self) -> bool {
+        matches!(self.parts.as_slice(), [Part::Placeholder(_)])
+    }
+
     /// Fills every placeholder by the function.
     #[must_use]
     pub fn fill(&self, mut value: impl FnMut(&str) -> String) -> String {
@@ -88,7 +94,8 @@ impl Template {
 
     /// An address: `console` is filled as it is (it is the application's own, validated), every other placeholder is a
     /// setting or else a field of the record, percent-encoded as one path segment. `None` when a placeholder has no value,
-    /// because a link that leads elsewhere is worse than none.
+    /// because a link that leads elsewhere is worse than none. A template that is one field alone takes the field's whole
+    /// https address, as the application gave it.
     #[must_use]
     pub fn address(
         &self,
@@ -96,6 +103,13 @@ impl Template {
         setting: impl Fn(&str) -> Option<String>,
         record: Option<(&Shape, &Record)>,
     ) -> Option<String> {
+        if let ([Part::Placeholder(name)], Some((shape, record))) = (self.parts.as_slice(), record)
+            && let Value::String(address) = lookup(shape, record, name)
+        {
+            let https =
+                url::Url::parse(&address).is_ok_and(|u| u.scheme() == "https" && u.username().is_empty());
+            return https.then(|| address.to_string());
+        }
         let mut whole = true;
         let address = self.fill(|name| {
             if name == "console" {

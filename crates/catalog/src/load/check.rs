@@ -1,0 +1,505 @@
+//! One check file: front matter, why, remedy, examples.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use expr::{DatasetType, Env, Expected, Program};
+use model::finding::{Outcome, Severity};
+use model::id::{AppId, CheckId};
+use model::scan::ScanKind;
+use model::value::{Shape, Type, Value};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Tag, TagEnd};
+use serde::Deserialize;
+
+use crate::LoadError;
+use crate::app::App;
+use crate::check::{Check, Lifecycle, Over, Param, Remedy};
+use crate::load::doc::{At, Doc, at, suggest};
+use crate::load::example::{self, RawExample};
+use crate::load::fields::is_name;
+use crate::load::files::Source;
+use crate::load::mapping;
+use crate::markdown;
+use crate::template::{Template, has_path};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Front {
+    title: String,
+    revision: u32,
+    severity: Severity,
+    over: String,
+    scan: Option<ScanKind>,
+    when: Option<String>,
+    pass: String,
+    #[serde(default = "inconclusive")]
+    on_empty: Outcome,
+    #[serde(default)]
+    controls: Vec<String>,
+    says: String,
+    link: Option<String>,
+    #[serde(default)]
+    lifecycle: Lifecycle,
+    #[serde(default)]
+    params: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    equivalent: Vec<Equivalent>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Equivalent {
+    mutant: String,
+    why: String,
+}
+
+fn inconclusive() -> Outcome {
+    Outcome::Inconclusive
+}
+
+/// What a check may look at: an application, or the canonical datasets alone.
+pub(crate) struct Scope<'a> {
+    /// `None` for shared checks.
+    pub(crate) app: Option<&'a App>,
+    /// Whether a control exists.
+    pub(crate) controls: &'a dyn Fn(&str) -> Result<(), String>,
+}
+
+/// Where a check is asked, and what it sees there.
+struct Place {
+    over: Over,
+    scan: ScanKind,
+    shape: Arc<Shape>,
+    /// All datasets by name, and the scans that read them.
+    datasets: BTreeMap<String, (DatasetType, Vec<ScanKind>)>,
+}
+
+/// Reads a check. `None` when there was an error; all of them are reported.
+pub(crate) fn load(
+    source: &Source,
+    id: CheckId,
+    scope: &Scope<'_>,
+    errors: &mut Vec<LoadError>,
+) -> Option<Check> {
+    let before = errors.len();
+    let (front_range, body_range) = match split(source) {
+        Ok(ranges) => ranges,
+        Err(e) => {
+            errors.push(e);
+            return None;
+        }
+    };
+    let parsed = Doc::parse_part(source, front_range).and_then(|doc| doc.read::<Front>().map(|f| (doc, f)));
+    let (doc, front) = match parsed {
+        Ok(parsed) => parsed,
+        Err(e) => {
+            errors.push(e);
+            return None;
+        }
+    };
+    words(&doc, &front, errors);
+    for (i, control) in front.controls.iter().enumerate() {
+        if let Err(remedy) = (scope.controls)(control) {
+            errors.push(doc.error(&at("controls").index(i), format!("no control `{control}`"), remedy));
+        }
+        if front.controls[..i].contains(control) {
+            errors.push(doc.error(
+                &at("controls").index(i),
+                format!("`{control}` stands twice"),
+                "Remove one",
+            ));
+        }
+    }
+    let params = params(&doc, &front, errors);
+    let body = body(source, body_range, errors);
+    let place = place(&doc, &front, scope, errors)?;
+    let env = Env {
+        record: Some(Arc::clone(&place.shape)),
+        datasets: place.datasets.iter().map(|(name, (kind, _))| (name.clone(), kind.clone())).collect(),
+        params: params.iter().map(|(name, p)| (name.clone(), p.kind.clone())).collect(),
+        dynamic: false,
+    };
+    let when = match &front.when {
+        None => None,
+        Some(when) => Some(compile(&doc, &at("when"), when, &env, errors)?),
+    };
+    let pass = compile(&doc, &at("pass"), &front.pass, &env, errors)?;
+    let reads = reads(&doc, &place, &params, [when.as_ref(), Some(&pass)], errors);
+    let says = says(&doc, &front, &place.shape, &params, errors)?;
+    let link = link(&doc, &front, &place.shape, scope, errors);
+    let types: BTreeMap<String, DatasetType> = place
+        .datasets
+        .into_iter()
+        .filter(|(name, _)| reads.contains(name) || name == place.over.as_str())
+        .map(|(name, (kind, _))| (name, kind))
+        .collect();
+    let facts =
+        example::Facts { over: place.over.as_str(), shape: &place.shape, types: &types, params: &params };
+    let examples = example::read(source, &body.examples, &facts, front.when.is_some(), errors);
+    (errors.len() == before).then(|| Check {
+        id,
+        app: scope.app.map_or_else(|| AppId::new("shared"), |app| app.id.clone()),
+        revision: front.revision,
+        title: front.title,
+        severity: front.severity,
+        over: place.over,
+        shape: place.shape,
+        scan: place.scan,
+        when,
+        pass,
+        on_empty: front.on_empty,
+        params,
+        controls: front.controls,
+        says,
+        remedy: Remedy {
+            why_html: markdown::html(&body.why),
+            steps_html: markdown::html(&body.steps),
+            link,
+            why_markdown: body.why,
+            steps_markdown: body.steps,
+        },
+        reads,
+        types,
+        lifecycle: front.lifecycle,
+        examples,
+        equivalent: front.equivalent.into_iter().map(|e| (e.mutant, e.why)).collect(),
+        file: source.file.clone(),
+    })
+}
+
+/// The ranges of front matter and body.
+fn split(source: &Source) -> Result<(Range<usize>, Range<usize>), LoadError> {
+    let text = &source.text;
+    if !text.starts_with("+++\n") {
+        return Err(source.error(
+            0,
+            "front matter is missing",
+            "Begin the file with a line `+++`, TOML, and `+++`",
+        ));
+    }
+    match text[3..].find("\n+++\n") {
+        Some(end) => Ok((4..(3 + end + 1).max(4), 3 + end + 5..text.len())),
+        None => Err(source.error(0, "front matter does not end", "Close it with a line `+++`")),
+    }
+}
+
+fn words(doc: &Doc<'_>, front: &Front, errors: &mut Vec<LoadError>) {
+    let title = &front.title;
+    let mut wrong = |message: String, remedy: &str| errors.push(doc.error(&at("title"), message, remedy));
+    let length = title.chars().count();
+    if !(10..=100).contains(&length) {
+        wrong(format!("the title has {length} characters"), "10 to 100");
+    }
+    if title.to_lowercase().starts_with("ensure") {
+        wrong(
+            "a title never opens with \"Ensure\"".to_owned(),
+            "State the secure state: \"Members sign in with ...\"",
+        );
+    }
+    if title.ends_with(['.', '!', '?', ' '])
+        || title.starts_with(|c: char| c.is_whitespace() || c.is_lowercase())
+    {
+        wrong("a title begins with a capital and has no full stop".to_owned(), "Mend it");
+    }
+    if front.revision == 0 {
+        errors.push(doc.error(&at("revision"), "revisions are counted from 1", "Write `revision = 1`"));
+    }
+    let length = front.says.chars().count();
+    if !(10..=200).contains(&length) || front.says.ends_with(['.', '!']) {
+        let message = format!("`says` has {length} characters, or ends with a full stop");
+        errors.push(doc.error(
+            &at("says"),
+            message,
+            "One sentence of 10 to 200 characters without full stop",
+        ));
+    }
+    for (i, equivalent) in front.equivalent.iter().enumerate() {
+        if equivalent.why.chars().count() < 10 {
+            let at = at("equivalent").index(i).key("why");
+            errors.push(doc.error(&at, "the reason is missing", "Say why no example can notice this mutant"));
+        }
+    }
+}
+
+fn params(doc: &Doc<'_>, front: &Front, errors: &mut Vec<LoadError>) -> BTreeMap<String, Param> {
+    use toml::Value as V;
+    let mut params = BTreeMap::new();
+    for (name, value) in &front.params {
+        let at = at("params").key(name);
+        if !is_name(name) {
+            let message = format!("`{name}` cannot be a parameter's name");
+            errors.push(doc.error(&at, message, "Small letters, digits and `_`"));
+        }
+        let (kind, default) = match value {
+            V::Boolean(b) => (Type::Bool, Value::Bool(*b)),
+            V::Integer(i) => (Type::Int, Value::Int(*i)),
+            V::Float(d) => (Type::Double, Value::Double(*d)),
+            V::String(s) => (Type::String, Value::string(s.as_str())),
+            V::Array(items) if items.iter().all(V::is_str) => {
+                let items = items.iter().filter_map(V::as_str).map(Value::string).collect();
+                (Type::List(Box::new(Type::String)), Value::list(items))
+            }
+            _ => {
+                let remedy = "A number, text, true or false, or a list of texts";
+                errors.push(doc.error(
+                    &at,
+                    format!("`{name}` has a type that parameters cannot have"),
+                    remedy,
+                ));
+                continue;
+            }
+        };
+        params.insert(name.clone(), Param { kind, default });
+    }
+    params
+}
+
+fn place(doc: &Doc<'_>, front: &Front, scope: &Scope<'_>, errors: &mut Vec<LoadError>) -> Option<Place> {
+    let mut datasets: BTreeMap<String, (DatasetType, Vec<ScanKind>)> = BTreeMap::new();
+    let canonical = |shape: &Arc<Shape>| DatasetType { shape: Arc::clone(shape), key: Some("id".to_owned()) };
+    if let Some(app) = scope.app {
+        let types = mapping::types(&app.datasets);
+        for dataset in &app.datasets {
+            if let Some(kind) = types.get(&dataset.spec.name) {
+                datasets.insert(dataset.spec.name.clone(), (kind.clone(), dataset.spec.scans.clone()));
+            }
+        }
+    }
+    if scope.app.is_none_or(|app| !app.accounts.is_empty()) {
+        datasets.insert("account".to_owned(), (canonical(&model::account::SHAPE), vec![ScanKind::Accounts]));
+    }
+    if scope.app.is_none_or(|app| !app.plugins.is_empty()) {
+        datasets.insert("plugin".to_owned(), (canonical(&model::plugin::SHAPE), vec![ScanKind::Plugins]));
+    }
+    let Some((kind, scans)) = datasets.get(&front.over) else {
+        let known: Vec<&str> = datasets.keys().map(String::as_str).collect();
+        errors.push(doc.error(
+            &at("over"),
+            format!("no dataset `{}`", front.over),
+            suggest(&front.over, &known),
+        ));
+        return None;
+    };
+    let first = scans.first().copied()?;
+    let scan = front.scan.unwrap_or(first);
+    if !scans.contains(&scan) {
+        let message = format!("the {scan} scan does not read `{}`", front.over);
+        errors.push(doc.error(&at("scan"), message, format!("For example `scan = \"{first}\"`")));
+        return None;
+    }
+    let over = match front.over.as_str() {
+        "account" => Over::Account,
+        "plugin" => Over::Plugin,
+        name => Over::Dataset(name.to_owned()),
+    };
+    Some(Place { over, scan, shape: Arc::clone(&kind.shape), datasets })
+}
+
+fn compile(doc: &Doc<'_>, at: &At, source: &str, env: &Env, errors: &mut Vec<LoadError>) -> Option<Program> {
+    expr::compile(source, env, &Expected::Bool).map_err(|e| errors.push(doc.expression_error(at, &e))).ok()
+}
+
+fn reads(
+    doc: &Doc<'_>,
+    place: &Place,
+    params: &BTreeMap<String, Param>,
+    programs: [Option<&Program>; 2],
+    errors: &mut Vec<LoadError>,
+) -> BTreeSet<String> {
+    let mut reads = BTreeSet::new();
+    let mut used = BTreeSet::new();
+    for (key, program) in ["when", "pass"].into_iter().zip(programs) {
+        let Some(program) = program else { continue };
+        used.extend(program.uses().params.iter().cloned());
+        for name in program.uses().datasets.keys() {
+            if let Some((_, scans)) = place.datasets.get(name)
+                && !scans.contains(&place.scan)
+            {
+                let message =
+                    format!("the {} scan, which answers this check, does not read `{name}`", place.scan);
+                let remedy = format!("Add \"{}\" to the scans of `{name}`, or set `scan`", place.scan);
+                errors.push(doc.error(&at(key), message, remedy));
+            }
+            reads.insert(name.clone());
+        }
+    }
+    for name in params.keys().filter(|name| !used.contains(*name)) {
+        let message = format!("parameter `{name}` is not used");
+        errors.push(doc.error(
+            &at("params").key(name),
+            message,
+            format!("Use `params.{name}`, or remove it"),
+        ));
+    }
+    reads
+}
+
+fn says(
+    doc: &Doc<'_>,
+    front: &Front,
+    shape: &Shape,
+    params: &BTreeMap<String, Param>,
+    errors: &mut Vec<LoadError>,
+) -> Option<Template> {
+    let template = template(doc, &at("says"), &front.says, errors)?;
+    for name in template.placeholders() {
+        let known = match name.strip_prefix("params.") {
+            Some(param) => params.contains_key(param),
+            None => has_path(shape, name),
+        };
+        if !known {
+            let fields: Vec<&str> = shape.fields.iter().map(|f| f.name.as_str()).collect();
+            let message = format!("`{{{name}}}` is neither a field of `{}` nor a parameter", front.over);
+            errors.push(doc.error(&at("says"), message, suggest(name, &fields)));
+        }
+    }
+    Some(template)
+}
+
+fn template(doc: &Doc<'_>, at: &At, text: &str, errors: &mut Vec<LoadError>) -> Option<Template> {
+    Template::parse(text)
+        .map_err(|(offset, message)| {
+            errors.push(doc.error_in(at, offset, message, "Placeholders are written `{name}`"));
+        })
+        .ok()
+}
+
+fn link(
+    doc: &Doc<'_>,
+    front: &Front,
+    shape: &Shape,
+    scope: &Scope<'_>,
+    errors: &mut Vec<LoadError>,
+) -> Option<Template> {
+    let text = front.link.as_ref()?;
+    let place = at("link");
+    let template = template(doc, &place, text, errors)?;
+    let settings: Vec<&str> =
+        scope.app.iter().flat_map(|a| a.manifest.setting.iter().map(|s| s.name.as_str())).collect();
+    for name in template.placeholders() {
+        if name != "console" && !settings.contains(&name) && !has_path(shape, name) {
+            let mut known = settings.clone();
+            known.push("console");
+            known.extend(shape.fields.iter().map(|f| f.name.as_str()));
+            let message =
+                format!("`{{{name}}}` is neither console, a setting, nor a field of `{}`", front.over);
+            errors.push(doc.error(&place, message, suggest(name, &known)));
+        }
+    }
+    let whole = template.is_one_placeholder();
+    let fixed_host = text.strip_prefix("https://").is_some_and(|rest| {
+        let host = rest.split('/').next().unwrap_or_default();
+        !host.is_empty() && !host.contains(['{', '@'])
+    });
+    if !(whole || text == "{console}" || text.starts_with("{console}/") || fixed_host) {
+        let remedy = "`{console}/...`, `https://<fixed host>/...`, or one field that holds a whole address";
+        errors.push(doc.error(&place, "this link could lead anywhere", remedy));
+    }
+    Some(template)
+}
+
+/// The parts of a check's body.
+#[derive(Default)]
+struct Body {
+    why: String,
+    steps: String,
+    examples: Vec<RawExample>,
+}
+
+fn body(source: &Source, range: Range<usize>, errors: &mut Vec<LoadError>) -> Body {
+    markdown::check(source, range.clone(), errors);
+    let (base, text) = (range.start, &source.text[range]);
+    let mut body = Body::default();
+    // Section titles with where the section begins; cuts are the examples, which are not part of the prose.
+    let mut sections: Vec<(String, usize, usize)> = vec![(String::new(), 0, 0)];
+    let (mut heading, mut fence): (Option<String>, Option<(Outcome, Range<usize>)>) = (None, None);
+    let mut cuts: Vec<Range<usize>> = Vec::new();
+    let mut numbered = BTreeSet::new();
+    for (event, place) in markdown::events(text) {
+        match event {
+            Event::Start(Tag::Heading { level: HeadingLevel::H2, .. }) => heading = Some(String::new()),
+            Event::Start(Tag::Heading { .. }) => {
+                let remedy = "Only `## Remedy` and `## Examples` head a part of a check";
+                errors.push(source.error(base + place.start, "a heading of another level", remedy));
+            }
+            Event::End(TagEnd::Heading(HeadingLevel::H2)) => {
+                let title = heading.take().unwrap_or_default();
+                if !["Remedy", "Examples"].contains(&title.as_str()) || sections.iter().any(|s| s.0 == title)
+                {
+                    let message = format!("unexpected part `{title}`");
+                    errors.push(source.error(base + place.start, message, "`## Remedy`, then `## Examples`"));
+                }
+                sections.push((title, place.start, place.end));
+            }
+            Event::Text(t) if heading.is_some() => heading.iter_mut().for_each(|h| h.push_str(&t)),
+            Event::Text(t) => {
+                if let Some((expected, _)) = &fence {
+                    match body.examples.last_mut().filter(|e| e.open) {
+                        Some(example) => example.text.push_str(&t),
+                        None => body.examples.push(RawExample {
+                            expected: *expected,
+                            text: t.to_string(),
+                            offset: base + place.start,
+                            open: true,
+                        }),
+                    }
+                }
+            }
+            Event::Start(Tag::List(Some(_))) => {
+                numbered.insert(sections.len() - 1);
+            }
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
+                match info.strip_prefix("json ").map(str::trim) {
+                    None => {}
+                    Some(word) => match Outcome::parse(&word.replace('-', "_")) {
+                        Some(expected) => fence = Some((expected, place)),
+                        None => {
+                            let words = ["pass", "fail", "inconclusive", "not-applicable"];
+                            let message = format!("unknown outcome `{word}`");
+                            errors.push(source.error(base + place.start, message, suggest(word, &words)));
+                        }
+                    },
+                }
+            }
+            Event::End(TagEnd::CodeBlock) => {
+                if let Some((_, range)) = fence.take() {
+                    cuts.push(range);
+                    body.examples.iter_mut().for_each(|e| e.open = false);
+                }
+            }
+            _ => {}
+        }
+    }
+    let part = |title: &str| {
+        let at = sections.iter().position(|s| s.0 == title)?;
+        let end = sections.get(at + 1).map_or(text.len(), |next| next.1);
+        Some((at, without(text, sections[at].2..end, &cuts)))
+    };
+    body.why = part("").map(|(_, t)| t).unwrap_or_default();
+    if body.why.chars().count() < 40 {
+        let remedy = "Write a paragraph after the front matter: what goes wrong where this is not so";
+        errors.push(source.error(base, "why it matters is missing", remedy));
+    }
+    match part("Remedy") {
+        Some((at, steps)) if numbered.contains(&at) => body.steps = steps,
+        Some((at, _)) => {
+            let remedy = "Write what to do as `1. ...`, `2. ...`";
+            errors.push(source.error(base + sections[at].1, "the remedy has no numbered steps", remedy));
+        }
+        None => {
+            errors.push(source.error(base, "the remedy is missing", "Add `## Remedy` with numbered steps"))
+        }
+    }
+    body
+}
+
+fn without(text: &str, range: Range<usize>, cuts: &[Range<usize>]) -> String {
+    let (mut out, mut at) = (String::new(), range.start);
+    for cut in cuts.iter().filter(|c| c.start >= range.start && c.end <= range.end) {
+        out.push_str(&text[at..cut.start]);
+        at = cut.end;
+    }
+    out.push_str(&text[at..range.end]);
+    out.trim().to_owned()
+}

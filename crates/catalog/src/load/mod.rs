@@ -1,0 +1,15 @@
+//! Loading: files to typed values, with every mistake reported at its place.
+
+pub(crate) mod app;
+pub(crate) mod check;
+pub(crate) mod cross;
+pub(crate) mod doc;
+pub(crate) mod example;
+pub(crate) mod fields;
+pub(crate) mod files;
+pub(crate) mod graphql;
+pub(crate) mod keys;
+pub(crate) mod mapping;
+pub(crate) mod requests;
+pub(crate) mod tables;
+pub(crate) mod tree;

@@ -1,0 +1,166 @@
+//! Whole catalogue folders: the embedded one first, then those of the operator.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::id::CheckId;
+use model::scan::ScanKind;
+
+use crate::app::App;
+use crate::check::{Check, Over};
+use crate::load::files::{Files, Source};
+use crate::load::{app, check, tables};
+use crate::{Catalog, LoadError, Loaded, examples};
+
+/// Loads the embedded folder and then, in order, further ones.
+pub(crate) fn load(folders: &[PathBuf]) -> Loaded {
+    let mut errors = Vec::new();
+    let mut trees = vec![Files::embedded(&mut errors)];
+    trees.extend(folders.iter().map(|folder| Files::folder(folder, &mut errors)));
+    assemble(&trees, errors)
+}
+
+/// Loads folders alone, without what is embedded.
+pub(crate) fn load_only(trees: &[Files]) -> Loaded {
+    assemble(trees, Vec::new())
+}
+
+fn assemble(trees: &[Files], mut errors: Vec<LoadError>) -> Loaded {
+    let mut catalog = Catalog::default();
+    for files in trees {
+        standards(files, &mut catalog, &mut errors);
+        if let Some(source) = files.get("retired.toml") {
+            catalog.retired.extend(tables::retired(&source, &mut errors));
+        }
+    }
+    let mut apps: Vec<App> = Vec::new();
+    let mut shared: Vec<Check> = Vec::new();
+    for files in trees {
+        for id in files.folders_in("apps") {
+            if apps.iter().any(|a| a.id.as_str() == id) {
+                let source = Source { file: files.path(&format!("apps/{id}/app.toml")), text: Arc::from("") };
+                let message = format!("application `{id}` exists already and cannot be replaced");
+                errors.push(source.error(0, message, "Name the folder otherwise"));
+                continue;
+            }
+            let Some(mut app) = app::load(files, &id, &mut errors) else { continue };
+            app.checks = checks(files, &format!("apps/{id}/checks"), &id, Some(&app), &catalog, &mut errors)
+                .into_iter()
+                .map(Arc::new)
+                .collect();
+            apps.push(app);
+        }
+        for check in checks(files, "shared/checks", "shared", None, &catalog, &mut errors) {
+            if shared.iter().any(|c| c.id == check.id) {
+                let source = Source { file: check.file, text: Arc::from("") };
+                let message = format!("shared check `{}` exists already and cannot be replaced", check.id);
+                errors.push(source.error(0, message, "Name the file otherwise"));
+            } else {
+                shared.push(check);
+            }
+        }
+        stray(files, &mut errors);
+    }
+    for mut app in apps {
+        for check in &shared {
+            let takes_part = match check.over {
+                Over::Account => {
+                    !app.accounts.is_empty() && app.datasets_of(ScanKind::Accounts).next().is_some()
+                }
+                Over::Plugin => {
+                    !app.plugins.is_empty() && app.datasets_of(ScanKind::Plugins).next().is_some()
+                }
+                Over::Dataset(_) => false,
+            };
+            if takes_part {
+                app.checks.push(Arc::new(Check { app: app.id.clone(), ..check.clone() }));
+            }
+        }
+        app.checks.sort_by(|a, b| a.id.cmp(&b.id));
+        catalog.apps.insert(app.id.clone(), Arc::new(app));
+    }
+    catalog.shared = shared.into_iter().map(Arc::new).collect();
+    errors.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    Loaded { catalog, errors }
+}
+
+fn standards(files: &Files, catalog: &mut Catalog, errors: &mut Vec<LoadError>) {
+    for id in files.stems_in("standards", ".toml") {
+        let Some(source) = files.get(&format!("standards/{id}.toml")) else { continue };
+        if catalog.standards.contains_key(&id) {
+            let message = format!("standard `{id}` exists already and cannot be replaced");
+            errors.push(source.error(0, message, "Name the file otherwise"));
+        } else if let Some(standard) = tables::standard(&source, &id, errors) {
+            catalog.standards.insert(id, standard);
+        }
+    }
+}
+
+fn checks(
+    files: &Files,
+    folder: &str,
+    prefix: &str,
+    app: Option<&App>,
+    catalog: &Catalog,
+    errors: &mut Vec<LoadError>,
+) -> Vec<Check> {
+    let controls = |reference: &str| control_exists(catalog, reference);
+    let mut checks = Vec::new();
+    for stem in files.stems_in(folder, ".md") {
+        let Some(source) = files.get(&format!("{folder}/{stem}.md")) else { continue };
+        let id = CheckId::new(format!("{prefix}/{stem}"));
+        if !app::is_id(&stem) || stem.contains('_') {
+            let remedy = "Name the file with small letters, digits and `-`";
+            errors.push(source.error(0, format!("`{stem}` cannot be a check's id"), remedy));
+            continue;
+        }
+        if let Some(why) = catalog.retired.get(&id) {
+            let remedy = "Choose another name: old findings still carry this one";
+            errors.push(source.error(0, format!("`{id}` was {why}"), remedy));
+            continue;
+        }
+        let Some(check) = check::load(&source, id, &check::Scope { app, controls: &controls }, errors) else {
+            continue;
+        };
+        // The built-in checks' examples are run by the tests of every build; those of an operator here.
+        if !files.builtin {
+            let wrong = examples::failures(&check);
+            if !wrong.is_empty() {
+                errors.extend(wrong);
+                continue;
+            }
+        }
+        checks.push(check);
+    }
+    checks
+}
+
+fn control_exists(catalog: &Catalog, reference: &str) -> Result<(), String> {
+    if catalog.control(reference).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = catalog.standards.keys().map(String::as_str).collect();
+    match reference.split_once('/') {
+        Some((standard, _)) if catalog.standards.contains_key(standard) => {
+            Err(format!("Add it to standards/{standard}.toml with a title in our own words"))
+        }
+        Some(_) => Err(format!("Standards: {}", known.join(", "))),
+        None => Err("Write `<standard>/<control>`".to_owned()),
+    }
+}
+
+/// Files at the top that nothing reads: a misspelt folder would be silently missing.
+fn stray(files: &Files, errors: &mut Vec<LoadError>) {
+    for path in files.paths() {
+        let read = path == "retired.toml"
+            || path == "README.md"
+            || path.starts_with("apps/") && path.matches('/').count() >= 2
+            || path.strip_prefix("shared/checks/").is_some_and(|p| p.ends_with(".md") && !p.contains('/'))
+            || path.strip_prefix("standards/").is_some_and(|p| p.ends_with(".toml") && !p.contains('/'));
+        if !read {
+            let source = Source { file: files.path(path), text: Arc::from("") };
+            let remedy = "Files belong into apps/<app>/, shared/checks/ or standards/";
+            errors.push(source.error(0, "nothing reads this file", remedy));
+        }
+    }
+}
