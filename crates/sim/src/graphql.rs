@@ -135,14 +135,15 @@ impl<'a> Run<'a> {
 
     fn field(&mut self, name: &str, args: &Map<String, Value>, set: &Set<'a>, data: &Value) -> Value {
         // A field whose answer depends on an argument stands in the data once per argument value:
-        // `object(expression: "HEAD:SECURITY.md")` is `"object(HEAD:SECURITY.md)"`, and null when it is not there.
-        let found =
-            match args.iter().find(|(k, v)| v.is_string() && !matches!(k.as_str(), "after" | "before")) {
-                Some((_, Value::String(v))) if data.get(format!("@{name}")).is_some() => {
-                    Some(data[format!("@{name}")].get(v).cloned().unwrap_or(Value::Null))
-                }
-                _ => data.get(name).cloned(),
-            };
+        // `object(expression: "HEAD:SECURITY.md")` is `"@object": {"HEAD:SECURITY.md": {…}}`, null when it is not in there.
+        let by_argument = args.iter().find_map(|(k, v)| match v {
+            Value::String(v) if !matches!(k.as_str(), "after" | "before") => Some(v),
+            _ => None,
+        });
+        let found = match (by_argument, data.get(format!("@{name}"))) {
+            (Some(v), Some(answers)) => Some(answers.get(v).unwrap_or(&Value::Null)),
+            _ => data.get(name),
+        };
         let Some(value) = found else {
             let on = data.get("__typename").and_then(Value::as_str).unwrap_or("this type");
             self.error("undefinedField", &format!("Field '{name}' doesn't exist on type '{on}'"));
@@ -151,25 +152,25 @@ impl<'a> Run<'a> {
         self.select(value, args, set)
     }
 
-    fn select(&mut self, value: Value, args: &Map<String, Value>, set: &Set<'a>) -> Value {
+    fn select(&mut self, value: &Value, args: &Map<String, Value>, set: &Set<'a>) -> Value {
         if let Some(message) = value.get("@forbidden").and_then(Value::as_str) {
             let message = message.to_owned();
             self.error("FORBIDDEN", &message);
             return Value::Null;
         }
         match value {
-            Value::Array(items) if wants_connection(set) => self.connection(&items, args, set),
+            Value::Array(items) if wants_connection(set) => self.connection(items, args, set),
             Value::Array(items) => {
                 let mut out = Vec::with_capacity(items.len());
-                for (at, item) in items.into_iter().enumerate() {
+                for (at, item) in items.iter().enumerate() {
                     self.path.push(json!(at));
                     out.push(self.select(item, &Map::new(), set));
                     self.path.pop();
                 }
                 Value::Array(out)
             }
-            Value::Object(_) if !set.items.is_empty() => self.object(set, &value),
-            other => other,
+            Value::Object(_) if !set.items.is_empty() => self.object(set, value),
+            other => other.clone(),
         }
     }
 

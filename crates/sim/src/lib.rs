@@ -1,7 +1,9 @@
 //! A simulator of SaaS tenants over loopback HTTP: vendor-shaped answers from data, with faults, growth and a clock of
 //! its own. It serves the demo, the tests and the benches, and knows nothing of the engine that reads it.
 
+pub mod github;
 mod graphql;
+pub mod seed;
 mod server;
 
 pub use server::{Answer, Ask, Fault, FaultRule, Now, Server, Tenant, Vendor};

@@ -1,0 +1,670 @@
+//! An organisation from a plan: what REST and GraphQL tell of it, made from one set of facts so that they agree.
+
+use std::collections::BTreeMap;
+
+use model::time::{Duration, Timestamp};
+use serde_json::{Value, json};
+
+use super::Resource;
+use crate::seed::{KINDS, Seed, THINGS};
+
+/// What an organisation is to look like.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Login: `acme`.
+    pub organization: String,
+    /// The same seed gives the same organisation.
+    pub seed: u64,
+    /// The present, from which ages are counted.
+    pub now: Timestamp,
+    /// Repositories.
+    pub repositories: usize,
+    /// Members.
+    pub members: usize,
+    /// How well it is run: share of good settings in percent.
+    pub care: usize,
+    /// Has SAML single sign-on and Enterprise Cloud features.
+    pub enterprise: bool,
+}
+
+struct Person {
+    login: String,
+    name: String,
+    id: usize,
+    owner: bool,
+    second_factor: bool,
+    linked: bool,
+    created: Timestamp,
+}
+
+struct Maker<'a> {
+    plan: &'a Plan,
+    seed: Seed,
+    rest: BTreeMap<String, Resource>,
+}
+
+const ORG_ADMIN: (&str, &str) = ("organization_administration:read", "admin:org");
+const MEMBERS: (&str, &str) = ("members:read", "read:org");
+const REPO_ADMIN: (&str, &str) = ("administration:read", "repo");
+
+pub(super) fn generate(plan: &Plan) -> (BTreeMap<String, Resource>, Value) {
+    let mut maker = Maker { plan, seed: Seed::new(plan.seed), rest: BTreeMap::new() };
+    let people = maker.people();
+    let outside = maker.outside();
+    maker.organization();
+    maker.actions();
+    maker.hooks_and_apps(&people);
+    maker.member_lists(&people, &outside);
+    let repositories = maker.repositories(&people, &outside);
+    let alerts = maker.alerts(&repositories);
+    let graphql = maker.graphql(&people, repositories);
+    let _ = alerts;
+    (maker.rest, graphql)
+}
+
+impl Maker<'_> {
+    fn good(&mut self) -> bool {
+        let care = self.plan.care;
+        self.seed.chance(care)
+    }
+
+    fn ago(&self, days: usize) -> String {
+        (self.plan.now - Duration::days(i64::try_from(days).unwrap_or(0))).to_string()
+    }
+
+    fn put(&mut self, path: impl Into<String>, needs: (&'static str, &'static str), value: Value) {
+        self.rest.insert(path.into(), Resource { value, list_at: None, needs, status: 200 });
+    }
+
+    fn put_list(
+        &mut self,
+        path: impl Into<String>,
+        needs: (&'static str, &'static str),
+        at: &str,
+        items: Vec<Value>,
+    ) {
+        let mut object = serde_json::Map::new();
+        object.insert("total_count".to_owned(), json!(items.len()));
+        object.insert(at.to_owned(), Value::Array(items));
+        self.rest.insert(
+            path.into(),
+            Resource { value: Value::Object(object), list_at: Some(at.to_owned()), needs, status: 200 },
+        );
+    }
+
+    fn people(&mut self) -> Vec<Person> {
+        (0..self.plan.members)
+            .map(|n| {
+                let (first, last) = self.seed.person();
+                let age = 30 + self.seed.below(2_000);
+                Person {
+                    login: format!("{}-{}{n}", first.to_lowercase(), last.to_lowercase()),
+                    name: format!("{first} {last}"),
+                    id: 10_000 + n,
+                    owner: n < 3,
+                    second_factor: n == 0 || self.seed.chance(70 + self.plan.care * 3 / 10),
+                    linked: self.plan.enterprise && (n == 0 || self.seed.chance(93)),
+                    created: self.plan.now - Duration::days(i64::try_from(age).unwrap_or(0)),
+                }
+            })
+            .collect()
+    }
+
+    fn outside(&mut self) -> Vec<Person> {
+        (0..self.plan.members / 12 + 1)
+            .map(|n| {
+                let (first, last) = self.seed.person();
+                Person {
+                    login: format!("{}-{}-ext{n}", first.to_lowercase(), last.to_lowercase()),
+                    name: format!("{first} {last}"),
+                    id: 90_000 + n,
+                    owner: false,
+                    second_factor: self.seed.chance(75),
+                    linked: false,
+                    created: self.plan.now - Duration::days(400),
+                }
+            })
+            .collect()
+    }
+
+    fn organization(&mut self) {
+        let o = self.plan.organization.clone();
+        let mut flag = |good: bool| if self.seed.chance(self.plan.care) { good } else { !good };
+        let value = json!({
+            "login": o, "id": 5_000_000 + self.plan.seed, "node_id": format!("O_sim{:06}", self.plan.seed),
+            "name": o, "type": "Organization", "plan": { "name": if self.plan.enterprise { "enterprise" } else { "team" } },
+            "created_at": "2019-02-11T10:00:00Z",
+            "two_factor_requirement_enabled": flag(true),
+            "default_repository_permission": if flag(true) { "read" } else { "write" },
+            "members_can_create_repositories": !flag(true),
+            "members_can_create_public_repositories": !flag(true),
+            "members_can_create_private_repositories": true,
+            "members_can_create_internal_repositories": self.plan.enterprise,
+            "members_allowed_repository_creation_type": "all",
+            "members_can_delete_repositories": !flag(true),
+            "members_can_change_repo_visibility": !flag(true),
+            "members_can_fork_private_repositories": !flag(true),
+            "members_can_invite_outside_collaborators": !flag(true),
+            "members_can_delete_issues": !flag(true),
+            "members_can_create_pages": true,
+            "members_can_create_public_pages": !flag(true),
+            "members_can_create_private_pages": true,
+            "members_can_create_teams": true,
+            "members_can_view_dependency_insights": true,
+            "is_verified": flag(true),
+            "web_commit_signoff_required": flag(true),
+            "deploy_keys_enabled_for_repositories": !flag(true),
+            "readers_can_create_discussions": true,
+            "display_commenter_full_name_setting_enabled": false,
+            "secret_scanning_enabled_for_new_repositories": flag(true),
+            "secret_scanning_push_protection_enabled_for_new_repositories": flag(true),
+            "dependabot_alerts_enabled_for_new_repositories": flag(true),
+            "dependabot_security_updates_enabled_for_new_repositories": flag(true),
+            "dependency_graph_enabled_for_new_repositories": flag(true),
+            "advanced_security_enabled_for_new_repositories": flag(true),
+        });
+        self.put(format!("/orgs/{o}"), ("", ""), value);
+        let configuration = |on: bool| if on { "enabled" } else { "disabled" };
+        let (a, b, c) = (self.good(), self.good(), self.good());
+        self.put(
+            format!("/orgs/{o}/code-security/configurations/defaults"),
+            REPO_ADMIN,
+            json!([{ "default_for_new_repos": "all", "configuration": {
+                "id": 17, "target_type": "global", "name": "GitHub recommended", "description": "",
+                "advanced_security": configuration(c), "dependency_graph": "enabled",
+                "dependabot_alerts": configuration(a), "dependabot_security_updates": configuration(b),
+                "code_scanning_default_setup": "enabled", "secret_scanning": configuration(a),
+                "secret_scanning_push_protection": configuration(b), "private_vulnerability_reporting": "enabled",
+                "enforcement": "enforced", "created_at": self.ago(300), "updated_at": self.ago(30),
+            } }]),
+        );
+    }
+
+    fn actions(&mut self) {
+        let o = self.plan.organization.clone();
+        let base = format!("/orgs/{o}/actions");
+        let needs = ORG_ADMIN;
+        let (selected, actions, pinned, patterns, read, approve) =
+            (self.good(), self.good(), self.good(), self.good(), self.good(), self.good());
+        self.put(
+            format!("{base}/permissions"),
+            needs,
+            json!({ "enabled_repositories": if selected { "selected" } else { "all" },
+                "allowed_actions": if actions { "selected" } else { "all" }, "sha_pinning_required": pinned }),
+        );
+        self.put(
+            format!("{base}/permissions/selected-actions"),
+            needs,
+            json!({ "github_owned_allowed": true, "verified_allowed": true,
+                "patterns_allowed": if patterns { json!(["monalisa/octocat@*"]) } else { json!(["*"]) } }),
+        );
+        self.put(
+            format!("{base}/permissions/workflow"),
+            needs,
+            json!({ "default_workflow_permissions": if read { "read" } else { "write" },
+                "can_approve_pull_request_reviews": !approve }),
+        );
+        let (forks, private) = (self.good(), self.good());
+        self.put(
+            format!("{base}/permissions/fork-pr-contributor-approval"),
+            needs,
+            json!({ "approval_policy": if forks { "all_external_contributors" } else { "first_time_contributors" } }),
+        );
+        self.put(
+            format!("{base}/permissions/fork-pr-workflows-private-repos"),
+            needs,
+            json!({ "run_workflows_from_fork_pull_requests": !private, "send_write_tokens_to_workflows": !private,
+                "send_secrets_and_variables": false, "require_approval_for_fork_pr_workflows": true }),
+        );
+        let (public, visibility) = (self.good(), self.good());
+        self.put_list(
+            format!("{base}/runner-groups"),
+            ("organization_self_hosted_runners:read", "admin:org"),
+            "runner_groups",
+            vec![
+                json!({ "id": 1, "name": "Default", "visibility": "all", "default": true, "inherited": false,
+                    "allows_public_repositories": false, "restricted_to_workflows": false, "selected_workflows": [] }),
+                json!({ "id": 2, "name": "build-farm", "visibility": if visibility { "selected" } else { "all" },
+                    "default": false, "inherited": false, "allows_public_repositories": !public,
+                    "restricted_to_workflows": false, "selected_workflows": [] }),
+            ],
+        );
+        let secrets = (0..4)
+            .map(|n| {
+                let (all, age) = (!self.good(), 20 + self.seed.below(700));
+                let name = ["NPM_TOKEN", "DEPLOY_KEY", "SIGNING_KEY", "CHAT_WEBHOOK"][n];
+                json!({ "name": name,
+                    "created_at": self.ago(age + 50), "updated_at": self.ago(age),
+                    "visibility": if all { "all" } else { "selected" } })
+            })
+            .collect();
+        self.put_list(
+            format!("{base}/secrets"),
+            ("organization_secrets:read", "admin:org"),
+            "secrets",
+            secrets,
+        );
+    }
+
+    fn hooks_and_apps(&mut self, people: &[Person]) {
+        let o = self.plan.organization.clone();
+        let hooks: Vec<Value> = (0..3)
+            .map(|n| {
+                let (tls, secret) = (self.good(), self.good());
+                let host = ["ci.example.com", "chat.example.net", "audit.example.org"][n];
+                let mut config = json!({ "url": format!("{}://{host}/github", if tls { "https" } else { "http" }),
+                    "content_type": "json", "insecure_ssl": if tls { "0" } else { "1" } });
+                if secret {
+                    config["secret"] = json!("********");
+                }
+                json!({ "id": 700 + n, "name": "web", "active": true, "events": ["push", "pull_request"], "type": "Organization",
+                    "config": config, "created_at": self.ago(500), "updated_at": self.ago(90),
+                    "url": format!("https://api.github.com/orgs/{o}/hooks/{}", 700 + n) })
+            })
+            .collect();
+        self.put(
+            format!("/orgs/{o}/hooks"),
+            ("organization_hooks:read", "admin:org_hook"),
+            Value::Array(hooks),
+        );
+        let apps = [
+            (
+                "merge-helper",
+                json!({ "contents": "write", "pull_requests": "write", "metadata": "read" }),
+                "all",
+                "merge-helper-inc",
+            ),
+            ("coverage-bot", json!({ "checks": "write", "metadata": "read" }), "selected", "coverage-works"),
+            (
+                "secret-sweeper",
+                json!({ "contents": "read", "secret_scanning_alerts": "read", "metadata": "read" }),
+                "all",
+                "sweeper-labs",
+            ),
+            (
+                "old-deployer",
+                json!({ "administration": "write", "secrets": "write", "workflows": "write" }),
+                "all",
+                "left-the-company",
+            ),
+        ];
+        let installations = apps
+            .iter()
+            .enumerate()
+            .map(|(n, (slug, permissions, reach, publisher))| {
+                self.put(
+                    format!("/apps/{slug}"),
+                    ("", ""),
+                    json!({ "id": 300 + n, "slug": slug, "name": slug, "owner": { "login": publisher, "type": "Organization" },
+                        "external_url": format!("https://{slug}.example.com"), "html_url": format!("https://github.com/apps/{slug}") }),
+                );
+                json!({ "id": 9_000 + n, "app_id": 300 + n, "app_slug": slug, "target_type": "Organization",
+                    "account": { "login": o, "type": "Organization" }, "repository_selection": reach,
+                    "permissions": permissions, "events": ["push"], "created_at": self.ago(400 - n * 60),
+                    "updated_at": self.ago(20 + n * 30), "suspended_at": null, "suspended_by": null,
+                    "html_url": format!("https://github.com/organizations/{o}/settings/installations/{}", 9_000 + n) })
+            })
+            .collect();
+        self.put_list(format!("/orgs/{o}/installations"), ORG_ADMIN, "installations", installations);
+        let fine: Vec<Value> = (0..3)
+            .map(|n| {
+                let person = &people[n % people.len()];
+                json!({ "id": 40 + n, "owner": { "login": person.login, "id": person.id, "type": "User" },
+                    "repository_selection": if n == 0 { "all" } else { "subset" },
+                    "repositories_url": format!("https://api.github.com/organizations/1/personal-access-tokens/{}/repositories", 40 + n),
+                    "permissions": { "organization": { "members": "read" }, "repository": { "contents": if n == 0 { "write" } else { "read" }, "metadata": "read" } },
+                    "access_granted_at": self.ago(200), "token_id": 900 + n, "token_name": format!("laptop-{n}"),
+                    "token_expired": false, "token_expires_at": if n == 2 { Value::Null } else { json!((self.plan.now + Duration::days(60)).to_string()) },
+                    "token_last_used_at": self.ago(3 + n * 90) })
+            })
+            .collect();
+        let needs = ("organization_personal_access_tokens:read", "@app only");
+        self.put(format!("/orgs/{o}/personal-access-tokens"), needs, Value::Array(fine));
+        self.put(
+            format!("/orgs/{o}/personal-access-token-requests"),
+            ("organization_personal_access_token_requests:read", "@app only"),
+            json!([]),
+        );
+        let authorizations: Vec<Value> = people
+            .iter()
+            .take(4)
+            .enumerate()
+            .map(|(n, person)| {
+                let ssh = n % 2 == 1;
+                json!({ "login": person.login, "credential_id": 160 + n,
+                    "credential_type": if ssh { "SSH key" } else { "personal access token" },
+                    "token_last_eight": if ssh { Value::Null } else { json!(format!("c0ffee{n:02}")) },
+                    "credential_authorized_at": self.ago(300), "credential_accessed_at": self.ago(2 + n * 60),
+                    "authorized_credential_id": 12_345 + n, "authorized_credential_title": if ssh { json!("work laptop") } else { Value::Null },
+                    "authorized_credential_note": if ssh { Value::Null } else { json!("release script") },
+                    "authorized_credential_expires_at": Value::Null,
+                    "scopes": if ssh { json!([]) } else { json!(["repo", "admin:org"]) },
+                    "fingerprint": if ssh { json!("SHA256:simulated") } else { Value::Null } })
+            })
+            .collect();
+        if self.plan.enterprise {
+            self.put(format!("/orgs/{o}/credential-authorizations"), ORG_ADMIN, Value::Array(authorizations));
+        }
+    }
+
+    fn member_lists(&mut self, people: &[Person], outside: &[Person]) {
+        let o = self.plan.organization.clone();
+        let user = |p: &Person| {
+            json!({ "login": p.login, "id": p.id, "node_id": format!("U_{}", p.id), "type": "User", "site_admin": false,
+                "html_url": format!("https://github.com/{}", p.login) })
+        };
+        let list = |of: &[Person], keep: &dyn Fn(&Person) -> bool| {
+            Value::Array(of.iter().filter(|p| keep(p)).map(user).collect())
+        };
+        let base = format!("/orgs/{o}");
+        self.put(format!("{base}/members"), MEMBERS, list(people, &|_| true));
+        self.put(format!("{base}/members?role=admin"), MEMBERS, list(people, &|p| p.owner));
+        self.put(format!("{base}/members?role=member"), MEMBERS, list(people, &|p| !p.owner));
+        self.put(format!("{base}/members?filter=2fa_disabled"), MEMBERS, list(people, &|p| !p.second_factor));
+        self.put(format!("{base}/outside_collaborators"), MEMBERS, list(outside, &|_| true));
+        self.put(
+            format!("{base}/outside_collaborators?filter=2fa_disabled"),
+            MEMBERS,
+            list(outside, &|p| !p.second_factor),
+        );
+        let invitations = json!([{ "id": 1, "login": "new-hire", "email": "new.hire@example.com", "role": "direct_member",
+            "created_at": self.ago(3), "inviter": { "login": people[0].login }, "team_count": 1 }]);
+        self.put(format!("{base}/invitations"), MEMBERS, invitations);
+        let failed = json!([{ "id": 2, "login": null, "email": "long.gone@example.com", "role": "direct_member",
+            "created_at": self.ago(40), "failed_at": self.ago(33), "failed_reason": "Expired",
+            "inviter": { "login": people[0].login }, "team_count": 0 }]);
+        self.put(format!("{base}/failed_invitations"), MEMBERS, failed);
+        if self.plan.enterprise {
+            self.scim_users(people);
+        }
+    }
+
+    fn scim_users(&mut self, people: &[Person]) {
+        let users: Vec<Value> = people
+            .iter()
+            .filter(|p| p.linked)
+            .map(|p| {
+                json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": format!("scim-{}", p.id),
+                    "externalId": format!("00u{}", p.id), "userName": email(p), "active": true,
+                    "name": { "formatted": p.name }, "emails": [{ "value": email(p), "primary": true }] })
+            })
+            .collect();
+        let path = format!("/scim/v2/organizations/{}/Users", self.plan.organization);
+        let count = users.len();
+        self.put(
+            path,
+            MEMBERS,
+            json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": count,
+                "itemsPerPage": count, "startIndex": 1, "Resources": users }),
+        );
+    }
+
+    fn repositories(&mut self, people: &[Person], outside: &[Person]) -> Vec<Value> {
+        let mut nodes = Vec::with_capacity(self.plan.repositories);
+        for n in 0..self.plan.repositories {
+            let name = format!("{}-{}-{n:04}", self.seed.pick(THINGS), self.seed.pick(KINDS));
+            let node = self.repository(n, &name, outside);
+            self.repository_rest(n, &name, &node, people, outside);
+            nodes.push(node);
+        }
+        nodes.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+        nodes
+    }
+
+    fn repository(&mut self, n: usize, name: &str, outside: &[Person]) -> Value {
+        let o = self.plan.organization.clone();
+        let visibility = if self.seed.chance(12) { "PUBLIC" } else { "PRIVATE" };
+        let archived = self.seed.chance(6);
+        let empty = self.seed.chance(3);
+        let lively = self.seed.chance(80);
+        let pushed = self.seed.below(if lively { 120 } else { 900 });
+        let keys = usize::from(self.seed.chance(6));
+        let environments = usize::from(self.seed.chance(15));
+        let releases = usize::from(self.seed.chance(20));
+        let foreign: Vec<Value> = if self.seed.chance(5) && !outside.is_empty() {
+            let person = &outside[self.seed.below(outside.len())];
+            let permission = if self.seed.chance(40) { "WRITE" } else { "READ" };
+            vec![
+                json!({ "__typename": "User", "login": person.login, "@edge": { "permission": permission } }),
+            ]
+        } else {
+            Vec::new()
+        };
+        let mut files = serde_json::Map::new();
+        if self.good() {
+            files.insert("HEAD:.github/CODEOWNERS".to_owned(), json!({ "oid": format!("{n:040x}") }));
+        }
+        if self.good() {
+            files.insert("HEAD:SECURITY.md".to_owned(), json!({ "oid": format!("{:040x}", n + 7) }));
+        }
+        let security = files.contains_key("HEAD:SECURITY.md");
+        let branch = if empty { Value::Null } else { self.branch() };
+        let ruled = branch["rules"].as_array().is_some_and(|r| !r.is_empty());
+        let rulesets = if ruled { vec![self.ruleset(n)] } else { Vec::new() };
+        json!({
+            "__typename": "Repository", "databaseId": 100_000 + n, "name": name, "nameWithOwner": format!("{o}/{name}"),
+            "visibility": visibility, "isArchived": archived, "isDisabled": false, "isFork": false, "isEmpty": empty,
+            "isPrivate": visibility == "PRIVATE", "pushedAt": if empty { Value::Null } else { json!(self.ago(pushed)) },
+            "createdAt": self.ago(1_200), "deleteBranchOnMerge": self.good(), "hasVulnerabilityAlertsEnabled": self.good(),
+            "isSecurityPolicyEnabled": security, "viewerCanAdminister": true, "defaultBranchRef": branch,
+            "rulesets": rulesets, "@object": files,
+            "deployKeys": vec![json!({ "id": "k" }); keys], "environments": vec![json!({ "name": "production" }); environments],
+            "releases": vec![json!({ "name": "v1" }); releases], "collaborators": foreign,
+        })
+    }
+
+    fn branch(&mut self) -> Value {
+        let classic = self.good();
+        let ruled = !classic && self.good();
+        let protection = if classic {
+            let mut flag = || self.seed.chance(self.plan.care);
+            json!({ "pattern": "main", "isAdminEnforced": flag(), "allowsForcePushes": !flag(), "allowsDeletions": !flag(),
+                "requiresApprovingReviews": flag(), "requiredApprovingReviewCount": if flag() { 2 } else { 1 },
+                "dismissesStaleReviews": flag(), "restrictsReviewDismissals": flag(), "requiresCodeOwnerReviews": flag(),
+                "requiresStatusChecks": flag(), "requiredStatusCheckContexts": if flag() { json!(["build"]) } else { json!([]) },
+                "requiresStrictStatusChecks": flag(), "requiresConversationResolution": flag(),
+                "requiresCommitSignatures": flag(), "requiresLinearHistory": flag(), "restrictsPushes": flag(), "lockBranch": false })
+        } else {
+            Value::Null
+        };
+        let rules = if ruled {
+            json!([
+                { "type": "PULL_REQUEST", "repositoryRuleset": { "databaseId": 1, "enforcement": "ACTIVE" },
+                  "parameters": { "__typename": "PullRequestParameters", "requiredApprovingReviewCount": 2, "dismissStaleReviewsOnPush": true,
+                    "requireCodeOwnerReview": true, "requiredReviewThreadResolution": false } },
+                { "type": "NON_FAST_FORWARD", "repositoryRuleset": { "databaseId": 1, "enforcement": "ACTIVE" }, "parameters": null },
+                { "type": "DELETION", "repositoryRuleset": { "databaseId": 1, "enforcement": "ACTIVE" }, "parameters": null },
+                { "type": "REQUIRED_STATUS_CHECKS", "repositoryRuleset": { "databaseId": 1, "enforcement": "ACTIVE" },
+                  "parameters": { "__typename": "RequiredStatusChecksParameters", "strictRequiredStatusChecksPolicy": true,
+                    "requiredStatusChecks": [{ "context": "build" }] } }
+            ])
+        } else {
+            json!([])
+        };
+        let update = if classic { json!({ "pattern": "main" }) } else { Value::Null };
+        json!({ "name": "main", "branchProtectionRule": protection, "refUpdateRule": update, "rules": rules })
+    }
+
+    fn ruleset(&mut self, n: usize) -> Value {
+        let bypass = if self.good() {
+            json!([])
+        } else {
+            json!([{ "bypassMode": "ALWAYS", "organizationAdmin": true, "enterpriseOwner": false, "deployKey": false,
+                "repositoryRoleName": null, "actor": null }])
+        };
+        json!({ "databaseId": 50_000 + n, "name": "default branch", "enforcement": "ACTIVE", "target": "BRANCH",
+            "conditions": { "refName": { "include": ["~DEFAULT_BRANCH"], "exclude": [] }, "repositoryName": null },
+            "rules": [{ "type": "PULL_REQUEST" }, { "type": "NON_FAST_FORWARD" }], "bypassActors": bypass })
+    }
+
+    fn repository_rest(&mut self, n: usize, name: &str, node: &Value, people: &[Person], outside: &[Person]) {
+        let o = self.plan.organization.clone();
+        let base = format!("/repos/{o}/{name}");
+        let on = |good: bool| json!({ "status": if good { "enabled" } else { "disabled" } });
+        let (scanning, protection) = (self.good(), self.good());
+        let public = node["visibility"] == "PUBLIC";
+        let summary = json!({ "id": 100_000 + n, "name": name, "full_name": format!("{o}/{name}"), "private": !public,
+            "visibility": if public { "public" } else { "private" }, "archived": node["isArchived"], "disabled": false, "fork": false,
+            "pushed_at": node["pushedAt"], "default_branch": "main", "delete_branch_on_merge": node["deleteBranchOnMerge"],
+            "security_and_analysis": { "secret_scanning": on(scanning), "secret_scanning_push_protection": on(protection) } });
+        if let Some(list) = self.rest.get_mut(&format!("/orgs/{o}/repos")) {
+            if let Some(items) = list.value.as_array_mut() {
+                items.push(summary.clone());
+            }
+        } else {
+            self.put(format!("/orgs/{o}/repos"), ("metadata:read", "repo"), json!([summary]));
+        }
+        self.put(base.clone(), ("metadata:read", "repo"), summary);
+        let hooks = if self.seed.chance(15) {
+            let tls = self.good();
+            json!([{ "id": n, "name": "web", "active": true, "events": ["push"], "type": "Repository",
+                "config": { "url": format!("https://build{n}.example.com/hook"), "content_type": "json", "insecure_ssl": if tls { "0" } else { "1" } },
+                "created_at": self.ago(300), "updated_at": self.ago(100) }])
+        } else {
+            json!([])
+        };
+        self.put(format!("{base}/hooks"), ("repository_hooks:read", "repo"), hooks);
+        let keys = if node["deployKeys"].as_array().is_some_and(|k| !k.is_empty()) {
+            let read_only = self.good();
+            json!([{ "id": 800_000 + n, "title": "deploy", "read_only": read_only, "verified": true, "enabled": true,
+                "created_at": self.ago(600), "last_used": self.ago(10), "added_by": people[0].login }])
+        } else {
+            json!([])
+        };
+        self.put(format!("{base}/keys"), REPO_ADMIN, keys);
+        let (read, approve) = (self.good(), self.good());
+        self.put(
+            format!("{base}/actions/permissions/workflow"),
+            REPO_ADMIN,
+            json!({ "default_workflow_permissions": if read { "read" } else { "write" }, "can_approve_pull_request_reviews": !approve }),
+        );
+        let environments = if node["environments"].as_array().is_some_and(|k| !k.is_empty()) {
+            let reviewed = self.good();
+            vec![
+                json!({ "id": n, "name": "production", "created_at": self.ago(400), "updated_at": self.ago(40),
+                "protection_rules": if reviewed { json!([{ "id": 1, "type": "required_reviewers", "prevent_self_review": true, "reviewers": [] }]) } else { json!([]) },
+                "deployment_branch_policy": null }),
+            ]
+        } else {
+            Vec::new()
+        };
+        self.put_list(format!("{base}/environments"), ("actions:read", "repo"), "environments", environments);
+        let (immutable, reporting) = (self.good(), self.good());
+        self.put(
+            format!("{base}/immutable-releases"),
+            REPO_ADMIN,
+            json!({ "enabled": immutable, "enforced_by_owner": false }),
+        );
+        self.put(
+            format!("{base}/private-vulnerability-reporting"),
+            ("", "repo"),
+            json!({ "enabled": reporting }),
+        );
+        let collaborator = |p: &Person, admin: bool| {
+            json!({ "login": p.login, "id": p.id, "type": "User", "role_name": if admin { "admin" } else { "read" },
+                "permissions": { "admin": admin, "maintain": admin, "push": admin, "triage": true, "pull": true } })
+        };
+        let admins: Vec<Value> = people.iter().take(1 + n % 4).map(|p| collaborator(p, true)).collect();
+        let foreign: Vec<Value> =
+            outside.iter().take(usize::from(n.is_multiple_of(20))).map(|p| collaborator(p, false)).collect();
+        self.put(format!("{base}/collaborators"), ("metadata:read", "repo"), Value::Array(admins.clone()));
+        self.put(
+            format!("{base}/collaborators?permission=admin"),
+            ("metadata:read", "repo"),
+            Value::Array(admins),
+        );
+        self.put(
+            format!("{base}/collaborators?affiliation=outside"),
+            ("metadata:read", "repo"),
+            Value::Array(foreign),
+        );
+    }
+
+    fn alerts(&mut self, repositories: &[Value]) -> usize {
+        let o = self.plan.organization.clone();
+        let pick = |seed: &mut Seed, most: usize| -> Vec<Value> {
+            let count = if repositories.is_empty() { 0 } else { seed.below(most + 1) };
+            (0..count).map(|_| repositories[seed.below(repositories.len())]["name"].clone()).collect()
+        };
+        let many = (100 - self.plan.care) / 12;
+        let mut seed = self.seed.clone();
+        let (secret, dependabot, scanning) =
+            (pick(&mut seed, many), pick(&mut seed, many * 2), pick(&mut seed, many));
+        self.seed = seed;
+        let at = self.ago(12);
+        let alert = |n: usize, repository: &Value, more: Value| {
+            let mut alert = json!({ "number": n + 1, "state": "open", "created_at": at, "updated_at": at,
+                "html_url": format!("https://github.com/{o}/alerts/{n}"),
+                "repository": { "id": n, "name": repository, "full_name": format!("{o}/{}", repository.as_str().unwrap_or("")) } });
+            if let (Some(alert), Some(more)) = (alert.as_object_mut(), more.as_object()) {
+                alert.extend(more.clone());
+            }
+            alert
+        };
+        let secret: Vec<Value> = secret.iter().enumerate().map(|(n, r)| {
+            alert(n, r, json!({ "secret_type": "slack_api_token", "secret_type_display_name": "Slack API Token", "secret": "hidden", "validity": "unknown", "push_protection_bypassed": false }))
+        }).collect();
+        let dependabot: Vec<Value> = dependabot.iter().enumerate().map(|(n, r)| {
+            alert(n, r, json!({ "dependency": { "package": { "ecosystem": "npm", "name": "left-pad" }, "manifest_path": "package.json", "scope": "runtime" },
+                "security_advisory": { "ghsa_id": "GHSA-sim0-0000-0000", "cve_id": null, "severity": "critical", "summary": "Simulated advisory" },
+                "security_vulnerability": { "severity": "critical" } }))
+        }).collect();
+        let scanning: Vec<Value> = scanning.iter().enumerate().map(|(n, r)| {
+            alert(n, r, json!({ "rule": { "id": "js/sql-injection", "severity": "error", "security_severity_level": "critical", "description": "Query built from user input" },
+                "tool": { "name": "CodeQL", "version": "2.20.0" } }))
+        }).collect();
+        let total = secret.len() + dependabot.len() + scanning.len();
+        for (path, needs, items) in [
+            ("secret-scanning", ("secret_scanning_alerts:read", "security_events"), secret),
+            ("dependabot", ("vulnerability_alerts:read", "security_events"), dependabot),
+            ("code-scanning", ("security_events:read", "security_events"), scanning),
+        ] {
+            self.put(format!("/orgs/{o}/{path}/alerts"), needs, Value::Array(items));
+        }
+        total
+    }
+
+    fn graphql(&mut self, people: &[Person], repositories: Vec<Value>) -> Value {
+        let o = self.plan.organization.clone();
+        let members: Vec<Value> = people
+            .iter()
+            .map(|p| {
+                json!({ "__typename": "User", "databaseId": p.id, "login": p.login, "name": p.name, "email": "",
+                    "createdAt": p.created.to_string(), "@organizationVerifiedDomainEmails": { o.as_str(): [email(p)] },
+                    "@edge": { "role": if p.owner { "ADMIN" } else { "MEMBER" }, "hasTwoFactorEnabled": p.second_factor } })
+            })
+            .collect();
+        let identities: Vec<Value> = people
+            .iter()
+            .filter(|p| p.linked)
+            .map(|p| {
+                json!({ "guid": format!("guid-{}", p.id), "user": { "login": p.login },
+                    "samlIdentity": { "nameId": email(p), "username": email(p), "emails": [{ "value": email(p) }] },
+                    "scimIdentity": { "username": email(p), "emails": [{ "value": email(p) }] } })
+            })
+            .collect();
+        let (allow, apps, restrict) = (self.good(), self.good(), self.good());
+        let setting = |on: bool| if on { "ENABLED" } else { "DISABLED" };
+        let sso = if self.plan.enterprise {
+            json!({ "__typename": "OrganizationIdentityProvider", "ssoUrl": "https://idp.example.com/saml",
+                "issuer": "https://idp.example.com", "externalIdentities": identities })
+        } else {
+            Value::Null
+        };
+        let rulesets = if self.good() { json!([self.ruleset(0)]) } else { json!([]) };
+        json!({
+            "viewer": { "login": "parapet" },
+            "rateLimit": { "cost": 1, "limit": 5_000, "remaining": 4_990, "resetAt": (self.plan.now + Duration::hours(1)).to_string() },
+            "organization": {
+                "__typename": "Organization", "login": o, "databaseId": 5_000_000 + self.plan.seed,
+                "ipAllowListEnabledSetting": setting(allow), "ipAllowListForInstalledAppsEnabledSetting": setting(apps),
+                "notificationDeliveryRestrictionEnabledSetting": setting(restrict),
+                "samlIdentityProvider": sso, "membersWithRole": members, "repositories": repositories, "rulesets": rulesets,
+            },
+        })
+    }
+}
+
+fn email(person: &Person) -> String {
+    format!("{}@example.com", person.name.to_lowercase().replace(' ', "."))
+}
