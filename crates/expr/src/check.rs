@@ -342,7 +342,7 @@ impl Compiler<'_> {
         let ty = node.ty.clone();
         match ty {
             Ty::Int | Ty::Double => Ok((Op::Neg(Box::new(node)), ty)),
-            Ty::Any if self.env.dynamic => Ok((Op::Neg(Box::new(node)), ty)),
+            _ if self.env.dynamic => Ok((Op::Neg(Box::new(node)), ty)),
             _ => Err(CompileError::new(inner.span, format!("- is for a number, this is {ty}"))),
         }
     }

@@ -104,20 +104,9 @@ pub(crate) fn contains(list: &List, value: &V<'_>) -> Option<bool> {
     known.then_some(false)
 }
 
-/// Exact order of an integer and a floating-point number; `None` for NaN.
+/// Order of an integer and a floating-point number: as floating point, like CEL's. `None` for NaN.
 fn int_double(i: i64, d: f64) -> Option<Ordering> {
-    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
-    if d.is_nan() {
-        None
-    } else if d >= TWO_63 {
-        Some(Ordering::Less)
-    } else if d < -TWO_63 {
-        Some(Ordering::Greater)
-    } else {
-        // In range, so the whole part converts exactly; what is behind the point decides a tie.
-        let whole = d.trunc();
-        Some(i.cmp(&(whole as i64)).then(whole.partial_cmp(&d)?))
-    }
+    (i as f64).partial_cmp(&d)
 }
 
 /// The order of two known values of one kind. `Err` when they have none; `Ok(None)` when one is NaN.
