@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 /// A running server; stopped and removed when dropped.
 pub(crate) struct Postgres {
     server: Child,
+    programs: PathBuf,
     folder: PathBuf,
+    root: bool,
     url: String,
 }
 
@@ -57,8 +59,14 @@ impl Postgres {
             .stderr(log)
             .spawn()
             .map_err(|error| format!("cannot start PostgreSQL: {error}"))?;
-        let mut this = Self { server, folder, url: format!("postgres://parapet@127.0.0.1:{port}/postgres") };
-        this.await_ready(&programs, port)?;
+        let mut this = Self {
+            server,
+            programs,
+            folder,
+            root,
+            url: format!("postgres://parapet@127.0.0.1:{port}/postgres"),
+        };
+        this.await_ready(port)?;
         Ok(this)
     }
 
@@ -67,10 +75,10 @@ impl Postgres {
         &self.url
     }
 
-    fn await_ready(&mut self, programs: &Path, port: u16) -> Result {
+    fn await_ready(&mut self, port: u16) -> Result {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(30) {
-            let ready = Command::new(programs.join("pg_isready"))
+            let ready = Command::new(self.programs.join("pg_isready"))
                 .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
                 .status()
                 .is_ok_and(|status| status.success());
@@ -89,8 +97,17 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // The data is thrown away, so the server need not shut down in order. It may be gone already.
-        let _ = self.server.kill();
+        // The data is thrown away, so the server need not write it; it only has to end its own processes.
+        let stopped = run::output(
+            as_nobody(self.root, &self.programs.join("pg_ctl"))
+                .args(["stop", "-s", "-m", "immediate", "-D"])
+                .arg(self.folder.join("data"))
+                .current_dir(&self.folder),
+        );
+        if stopped.is_err() {
+            // It may be gone already, which is what is wanted.
+            let _ = self.server.kill();
+        }
         let _ = self.server.wait();
         if let Err(error) = std::fs::remove_dir_all(&self.folder) {
             eprintln!("left behind {}: {error}", self.folder.display());

@@ -36,6 +36,8 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 /// The folder of PostgreSQL's server programs: on PATH, or where Debian keeps them, the newest version first.
 pub(crate) fn postgres_folder() -> Option<PathBuf> {
     if let Some(initdb) = program("initdb").filter(|_| program("postgres").is_some()) {
+        // A link on PATH may lead to a folder that holds more programs than were linked.
+        let initdb = initdb.canonicalize().unwrap_or(initdb);
         return initdb.parent().map(Path::to_path_buf);
     }
     let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
