@@ -97,7 +97,8 @@ impl Setting {
     /// The pattern in force, over the whole value.
     #[must_use]
     pub fn pattern(&self) -> &str {
-        self.pattern.as_deref().unwrap_or("[A-Za-z0-9._-]{1,100}")
+        let default = if self.path { "(?:/[A-Za-z0-9._~-]{1,100}){1,20}" } else { "[A-Za-z0-9._-]{1,100}" };
+        self.pattern.as_deref().unwrap_or(default)
     }
 
     /// Whether a value is acceptable. The words are for the person who entered it.
@@ -110,6 +111,9 @@ impl Setting {
         }
         let example =
             if self.example.is_empty() { String::new() } else { format!(", for example `{}`", self.example) };
+        if self.path && !is_path(value) {
+            return Err(format!("{} must be a path of plain segments{example}", self.title));
+        }
         match regex::Regex::new(&format!("^(?:{})$", self.pattern())) {
             Ok(pattern) if pattern.is_match(value) => Ok(()),
             Ok(_) => Err(format!("{} must have the form `{}`{example}", self.title, self.pattern())),
@@ -119,6 +123,14 @@ impl Setting {
             }
         }
     }
+}
+
+/// Whether a value can open a path as it is: no part of it can leave the path or climb out of it.
+fn is_path(value: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '~' | '-');
+    value.strip_prefix('/').is_some_and(|rest| {
+        rest.split('/').all(|s| !s.is_empty() && s != "." && s != ".." && s.chars().all(plain))
+    })
 }
 
 /// One way a product is hosted: fixes the origins that will receive the credential.

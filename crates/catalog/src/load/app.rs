@@ -17,8 +17,9 @@ use crate::load::{keys, mapping, requests, tables};
 use crate::manifest::Manifest;
 use crate::markdown;
 
-/// Reads `apps/<id>/` without its checks. `None` when there was an error: all of them are reported.
-pub(crate) fn load(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> Option<App> {
+/// Reads `apps/<id>/` without its checks. `None` when its manifest has an error. The flag says whether all else is right,
+/// too: with it false, the checks can be looked at for their mistakes, and the application is left out.
+pub(crate) fn load(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> Option<(App, bool)> {
     let before = errors.len();
     let path = format!("apps/{id}/app.toml");
     let Some(source) = files.get(&path) else {
@@ -38,12 +39,13 @@ pub(crate) fn load(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> Opti
         return None;
     }
     let app = manifest(files, id, &source, errors);
+    let sound = errors.len() == before;
     let (scopes, onboarding) = (scopes(files, id, errors), onboarding(files, id, errors));
     stray(files, id, app.as_ref().map(|(_, used)| used), errors);
     let (mut app, _) = app?;
     app.scopes = scopes;
     (app.onboarding_markdown, app.onboarding_html) = onboarding;
-    (errors.len() == before).then_some(app)
+    sound.then(|| (app, errors.len() == before))
 }
 
 /// Whether a text can be the id of an application or a check: it stands in paths and addresses.

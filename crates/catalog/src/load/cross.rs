@@ -9,7 +9,7 @@ use url::Url;
 use crate::LoadError;
 use crate::load::doc::{At, Doc, at, suggest};
 use crate::load::fields::{is_name, json_path};
-use crate::load::requests::only_settings;
+use crate::load::requests::{headers, only_settings};
 use crate::manifest::{
     AnswerRule, AuthKind, Dataset, Deployment, Endpoint, Expiry, Granted, Manifest, Meaning, Read, Setting,
 };
@@ -81,17 +81,29 @@ impl Context<'_> {
         }
     }
 
-    /// The fixed part of a path.
+    /// The fixed part of a path. A setting that is itself a path may open it, and stands nowhere else.
     pub(crate) fn path(&mut self, at: &At, path: &str) {
         if path.is_empty() {
             return;
         }
-        let bad_segment = path.split('/').skip(1).any(|s| s == "." || s == "..") || path.contains("//");
+        let opening = |s: &&Setting| s.path && path.starts_with(&format!("{{{}}}", s.name));
+        let opener = self.manifest.setting.iter().find(opening);
+        let rest = match opener {
+            Some(setting) => &path[setting.name.len() + 2..],
+            None => path,
+        };
+        let bad_segment = rest.split('/').skip(1).any(|s| s == "." || s == "..") || rest.contains("//");
         let bad_char =
-            path.chars().any(|c| !c.is_ascii_graphic() || matches!(c, '?' | '#' | '\\' | '%' | '@'));
-        if !path.starts_with('/') || bad_segment || bad_char {
+            rest.chars().any(|c| !c.is_ascii_graphic() || matches!(c, '?' | '#' | '\\' | '%' | '@'));
+        if !(rest.starts_with('/') || (opener.is_some() && rest.is_empty())) || bad_segment || bad_char {
             let remedy = "A path beginning with `/`, without query, fragment, `..`, `%` or `@`; parameters go into `query`";
             self.error(at, format!("`{path}` is not a path of an address"), remedy);
+        }
+        for setting in self.manifest.setting.iter().filter(|s| s.path) {
+            if rest.contains(&format!("{{{}}}", setting.name)) {
+                let message = format!("`{{{}}}` is a path of its own and can only open a path", setting.name);
+                self.error(at, message, "Put it first");
+            }
         }
     }
 
@@ -185,6 +197,17 @@ fn setting(cx: &mut Context<'_>, at: &At, setting: &Setting) {
     }
 }
 
+fn address(cx: &mut Context<'_>, at: &At, entered: &Setting) {
+    if !is_name(&entered.name) {
+        let message = format!("`{}` cannot be a setting's name", entered.name);
+        cx.error(&at.key("name"), message, "Small letters, digits and `_`");
+    }
+    cx.non_empty(&at.key("title"), "title", &entered.title);
+    if !entered.example.is_empty() {
+        cx.https(&at.key("example"), &entered.example);
+    }
+}
+
 fn deployments(cx: &mut Context<'_>) {
     let manifest = cx.manifest;
     if manifest.deployment.is_empty() {
@@ -199,7 +222,12 @@ fn deployments(cx: &mut Context<'_>) {
         }
         for (key, entered) in [("label", &deployment.label), ("address", &deployment.address)] {
             if let Some(entered) = entered {
-                setting(cx, &at.key(key), entered);
+                // An address has a form of its own, an origin with an optional prefix, which onboarding checks.
+                if key == "label" || entered.pattern.is_some() {
+                    setting(cx, &at.key(key), entered);
+                } else {
+                    address(cx, &at.key(key), entered);
+                }
                 if manifest.setting.iter().any(|s| s.name == entered.name) {
                     let message = format!("`{}` is also a setting", entered.name);
                     cx.error(&at.key(key).key("name"), message, "Name one of them otherwise");
@@ -229,6 +257,7 @@ fn hosts(cx: &mut Context<'_>, at: &At, deployment: &Deployment) {
             None => {}
             Some(origin) => self::origin(cx, &at.key("origin"), origin, deployment),
         }
+        headers(cx, &at.key("headers"), &host.headers);
         let base = &host.base;
         cx.path(&at.key("base"), base);
         if base.ends_with('/') || base.contains(['{', '}']) {
@@ -434,6 +463,10 @@ fn limits(cx: &mut Context<'_>) {
     let throttle = &cx.manifest.throttle;
     if throttle.concurrency == 0 || throttle.concurrency > 64 {
         cx.error(&at("throttle").key("concurrency"), "`concurrency` is out of range", "1 to 64");
+    }
+    if throttle.burst.is_some() && (throttle.per_second.is_none() || throttle.burst == Some(0)) {
+        let remedy = "A number of requests from 1, beside `per_second`";
+        cx.error(&at("throttle").key("burst"), "`burst` has no pace beside it", remedy);
     }
     if throttle.per_second == Some(0) {
         cx.error(

@@ -231,7 +231,8 @@ fn each_exists(cx: &mut Context<'_>, at: &At, each: &str, request: &Request, wal
     }
 }
 
-fn headers(cx: &mut Context<'_>, at: &At, headers: &BTreeMap<String, String>) {
+/// Headers that a manifest sends.
+pub(crate) fn headers(cx: &mut Context<'_>, at: &At, headers: &BTreeMap<String, String>) {
     for (name, value) in headers {
         let at = at.key(name);
         if REFUSED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {

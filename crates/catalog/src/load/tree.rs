@@ -43,12 +43,14 @@ fn assemble(trees: &[Files], mut errors: Vec<LoadError>) -> Loaded {
                 errors.push(source.error(0, message, "Name the folder otherwise"));
                 continue;
             }
-            let Some(mut app) = app::load(files, &id, &mut errors) else { continue };
+            let Some((mut app, whole)) = app::load(files, &id, &mut errors) else { continue };
             app.checks = checks(files, &format!("apps/{id}/checks"), &id, Some(&app), &catalog, &mut errors)
                 .into_iter()
                 .map(Arc::new)
                 .collect();
-            apps.push(app);
+            if whole {
+                apps.push(app);
+            }
         }
         for check in checks(files, "shared/checks", "shared", None, &catalog, &mut errors) {
             if shared.iter().any(|c| c.id == check.id) {
