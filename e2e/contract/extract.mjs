@@ -1,12 +1,13 @@
-// Takes the requests named in a list out of a vendor's OpenAPI 3.0 description: method, path, parameters, answers with
-// field names and types. Prose, examples and everything unreachable is left out.
+// Takes the requests of a manifest out of a vendor's OpenAPI 3.0 description: method, path, parameters, answers with field
+// names and types. Prose, examples and everything unreachable is left out. `cargo xtask contract github` calls it.
 //
-//   node extract.mjs DESCRIPTION.json LIST.txt SOURCE > github.rest.json
+//   node extract.mjs DESCRIPTION.json MANIFEST.json SOURCE > github.rest.json
 import { readFileSync } from 'node:fs';
+import { requestsOf, shape } from './manifest.mjs';
 
-const [descriptionPath, listPath, source] = process.argv.slice(2);
+const [descriptionPath, manifestPath, source] = process.argv.slice(2);
 const description = JSON.parse(readFileSync(descriptionPath, 'utf8'));
-const wanted = readFileSync(listPath, 'utf8').split('\n').map((line) => line.trim()).filter((line) => line && !line.startsWith('#'));
+const wanted = requestsOf(JSON.parse(readFileSync(manifestPath, 'utf8'))).filter((request) => !request.graphql);
 
 const PROSE = new Set(['description', 'summary', 'title', 'externalDocs', 'example', 'examples', 'tags', 'deprecated', 'links', 'callbacks']);
 /** Copies `node` without prose; inside `properties` the same words are field names and stay. */
@@ -23,10 +24,10 @@ function bare(node, fields = false) {
 
 const missing = [];
 const paths = {};
-for (const line of wanted) {
-  const [method, path] = line.split(/\s+/);
+for (const { method, path: asked } of wanted) {
+  const path = Object.keys(description.paths).find((candidate) => shape(candidate) === shape(asked));
   const operation = description.paths[path]?.[method.toLowerCase()];
-  if (!operation) { missing.push(line); continue; }
+  if (!operation) { missing.push(`${method} ${asked}`); continue; }
   const { operationId, parameters, requestBody, responses } = operation;
   const answers = Object.fromEntries(Object.entries(responses).map(([status, answer]) =>
     [status, status.startsWith('2') && !answer.$ref ? { description: '', content: answer.content } : { description: '' }]));
@@ -34,7 +35,10 @@ for (const line of wanted) {
   paths[path][method.toLowerCase()] = bare({ operationId, parameters, requestBody, responses: answers });
   for (const answer of Object.values(paths[path][method.toLowerCase()].responses)) answer.description = '';
 }
-if (missing.length) process.stderr.write(`not in the description: ${missing.join(', ')}\n`);
+if (missing.length) {
+  process.stderr.write(`not in ${source}: ${missing.join(', ')}\n`);
+  process.exit(1);
+}
 
 // Everything the kept operations refer to, and what that refers to.
 const components = {};

@@ -1,6 +1,7 @@
 //! `cargo xtask contract APP`: cuts the requests Parapet sends out of the vendor's own API description.
 
 use crate::{Result, run, tools};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// The package that carries GitHub's description, and the file in it that covers Enterprise Cloud.
@@ -27,7 +28,7 @@ pub(crate) fn contract(arguments: &[String]) -> Result {
         Command::new(tools::node())
             .arg(e2e.join("extract.mjs"))
             .arg(&description)
-            .arg(e2e.join("github.paths.txt"))
+            .arg(manifests()?.join("github.json"))
             .arg(format!("{package} ghec.json")),
     )?;
     let target = e2e.join("github.rest.json");
@@ -35,4 +36,25 @@ pub(crate) fn contract(arguments: &[String]) -> Result {
         .map_err(|error| format!("cannot write {}: {error}", target.display()))?;
     println!("wrote {}", target.display());
     Ok(())
+}
+
+/// Writes every manifest as JSON, which the contract tests read, and returns the folder.
+pub(crate) fn manifests() -> Result<PathBuf> {
+    let folder = tools::folder().join("manifests");
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+    let apps = tools::root().join("catalog/apps");
+    let entries =
+        std::fs::read_dir(&apps).map_err(|error| format!("cannot read {}: {error}", apps.display()))?;
+    for entry in entries.flatten() {
+        let source = entry.path().join("app.toml");
+        let text = std::fs::read_to_string(&source)
+            .map_err(|error| format!("cannot read {}: {error}", source.display()))?;
+        let manifest: serde_json::Value =
+            toml::from_str(&text).map_err(|error| format!("{}: {error}", source.display()))?;
+        let target = folder.join(entry.file_name()).with_extension("json");
+        std::fs::write(&target, manifest.to_string())
+            .map_err(|error| format!("cannot write {}: {error}", target.display()))?;
+    }
+    Ok(folder)
 }
