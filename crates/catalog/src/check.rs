@@ -47,6 +47,8 @@ pub struct Check {
     pub controls: Vec<String>,
     /// The sentence about a failing record.
     pub says: Template,
+    /// The sentence about a record that could not be judged, where the check has one of its own.
+    pub unknown: Option<Template>,
     /// Why it matters and how to mend it.
     pub remedy: Remedy,
     /// The datasets its expressions look into beside `over`; `account` and `plugin` are the canonical ones.

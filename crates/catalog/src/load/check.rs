@@ -38,6 +38,7 @@ struct Front {
     #[serde(default)]
     controls: Vec<String>,
     says: String,
+    unknown: Option<String>,
     link: Option<String>,
     #[serde(default)]
     lifecycle: Lifecycle,
@@ -126,7 +127,11 @@ pub(crate) fn load(
     };
     let pass = compile(&doc, &at("pass"), &front.pass, &env, errors)?;
     let reads = reads(&doc, &place, &params, [when.as_ref(), Some(&pass)], errors);
-    let says = says(&doc, &front, &place.shape, &params, errors)?;
+    let says = sentence(&doc, "says", &front.says, &place, &params, errors)?;
+    let unknown = match &front.unknown {
+        None => None,
+        Some(unknown) => Some(sentence(&doc, "unknown", unknown, &place, &params, errors)?),
+    };
     let link = link(&doc, &front, &place.shape, scope, errors);
     let types: BTreeMap<String, DatasetType> = place
         .datasets
@@ -152,6 +157,7 @@ pub(crate) fn load(
         params,
         controls: front.controls,
         says,
+        unknown,
         remedy: Remedy {
             why_html: markdown::html(&body.why),
             steps_html: markdown::html(&body.steps),
@@ -204,15 +210,6 @@ fn words(doc: &Doc<'_>, front: &Front, errors: &mut Vec<LoadError>) {
     }
     if front.revision == 0 {
         errors.push(doc.error(&at("revision"), "revisions are counted from 1", "Write `revision = 1`"));
-    }
-    let length = front.says.chars().count();
-    if !(10..=200).contains(&length) || front.says.ends_with(['.', '!']) {
-        let message = format!("`says` has {length} characters, or ends with a full stop");
-        errors.push(doc.error(
-            &at("says"),
-            message,
-            "One sentence of 10 to 200 characters without full stop",
-        ));
     }
     for (i, equivalent) in front.equivalent.iter().enumerate() {
         if equivalent.why.chars().count() < 10 {
@@ -335,23 +332,30 @@ fn reads(
     reads
 }
 
-fn says(
+fn sentence(
     doc: &Doc<'_>,
-    front: &Front,
-    shape: &Shape,
+    key: &str,
+    text: &str,
+    place: &Place,
     params: &BTreeMap<String, Param>,
     errors: &mut Vec<LoadError>,
 ) -> Option<Template> {
-    let template = template(doc, &at("says"), &front.says, errors)?;
+    let length = text.chars().count();
+    if !(10..=300).contains(&length) || text.ends_with(['.', '!', ' ']) {
+        let message = format!("`{key}` has {length} characters, or ends with a full stop");
+        errors.push(doc.error(&at(key), message, "One sentence of 10 to 300 characters without full stop"));
+    }
+    let template = template(doc, &at(key), text, errors)?;
     for name in template.placeholders() {
         let known = match name.strip_prefix("params.") {
             Some(param) => params.contains_key(param),
-            None => has_path(shape, name),
+            None => has_path(&place.shape, name),
         };
         if !known {
-            let fields: Vec<&str> = shape.fields.iter().map(|f| f.name.as_str()).collect();
-            let message = format!("`{{{name}}}` is neither a field of `{}` nor a parameter", front.over);
-            errors.push(doc.error(&at("says"), message, suggest(name, &fields)));
+            let fields: Vec<&str> = place.shape.fields.iter().map(|f| f.name.as_str()).collect();
+            let message =
+                format!("`{{{name}}}` is neither a field of `{}` nor a parameter", place.over.as_str());
+            errors.push(doc.error(&at(key), message, suggest(name, &fields)));
         }
     }
     Some(template)
