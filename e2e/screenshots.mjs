@@ -1,0 +1,30 @@
+// Writes the pictures of the documentation: every page light, dark and narrow, from the demo.
+//   cargo xtask screenshots
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { launch, LOOKS, open, signIn } from './lib/browser.mjs';
+import { startDemo } from './lib/demo.mjs';
+import { allPages } from './lib/pages.mjs';
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'docs', 'screenshots');
+await mkdir(folder, { recursive: true });
+const demo = await startDemo();
+const browser = await launch();
+try {
+  for (const look of Object.keys(LOOKS)) {
+    const page = await open(browser, look);
+    await page.goto(`${demo.url}/sign-in`);
+    await page.screenshot({ path: join(folder, `sign-in-${look}.png`) });
+    await signIn(page, demo);
+    for (const { name, path } of await allPages(page, demo)) {
+      await page.goto(demo.url + path);
+      await page.screenshot({ path: join(folder, `${name}-${look}.png`), fullPage: look !== 'narrow' });
+      process.stdout.write(`${name}-${look}.png\n`);
+    }
+    await page.context().close();
+  }
+} finally {
+  await browser.close();
+  await demo.stop();
+}
