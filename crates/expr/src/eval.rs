@@ -424,18 +424,40 @@ impl<'a, T: Trace> Eval<'a, T> {
         }
     }
 
-    /// A list of values, some of which may be unknown; an error in one is an error of all.
+    /// The value of a part of a list or map that is built; `Err` when there is none, so that there is no list either. An
+    /// unknown field may be a part: it is a value, whichever. An unknown result is none: it may turn out to be an error.
+    pub(crate) fn element(&mut self, node: &'a Node, frames: Frames<'_, 'a, T>) -> Result<V<'a>, V<'a>> {
+        let (value, origin) = self.access(node, frames);
+        if T::ON {
+            self.used(&origin, &value, node);
+        }
+        match value {
+            V::Error(..) => Err(value),
+            V::Unknown if !T::is_place(&origin) && !matches!(node.op, Op::Local(_)) => Err(value),
+            value => Ok(value),
+        }
+    }
+
     fn list(&mut self, items: &'a [Node], frames: Frames<'_, 'a, T>) -> V<'a> {
+        let start = self.trace.mark();
         let mut values = Vec::with_capacity(items.len());
-        let mut error = None;
+        let mut undecided = None;
         for item in items {
-            let value = self.eval(item, frames);
-            match value.clone().into_value() {
-                Some(value) => values.push(value),
-                None => error = error.or(Some(value)),
+            match self.element(item, frames) {
+                Ok(value) => values.extend(value.into_value()),
+                Err(other) => undecided = Some(worse(undecided, other)),
             }
         }
-        error.unwrap_or_else(|| V::OwnList(Arc::new(List { items: values, complete: true })))
+        self.built(undecided, start)
+            .unwrap_or_else(|| V::OwnList(Arc::new(List { items: values, complete: true })))
+    }
+
+    /// What keeps a list or map from being built, if anything.
+    fn built(&mut self, undecided: Option<V<'a>>, start: crate::trace::Mark) -> Option<V<'a>> {
+        if matches!(undecided, Some(V::Unknown)) {
+            self.trace.unknown(start);
+        }
+        undecided
     }
 
     fn map(&mut self, entries: &'a [(Node, Node)], span: Span, frames: Frames<'_, 'a, T>) -> V<'a> {
@@ -445,24 +467,18 @@ impl<'a, T: Trace> Eval<'a, T> {
         for (key, value) in entries {
             let mark = self.trace.mark();
             let key_value = self.eval(key, frames);
-            let result = self.eval(value, frames);
-            let text = key_value.text().map(Arc::from);
-            match (text, result.clone().into_value()) {
-                (Some(text), Some(value)) => built.push((text, value)),
-                (Some(_), None) => undecided = Some(worse(undecided, result)),
-                (None, _) => {
-                    let key_value = self.unfit_since(key_value, key.span, mark);
-                    undecided = Some(worse(undecided, key_value));
-                }
+            let text: Option<Arc<str>> = key_value.text().map(Arc::from);
+            if text.is_none() {
+                let key_value = self.unfit_since(key_value, key.span, mark);
+                undecided = Some(worse(undecided, key_value));
+            }
+            match self.element(value, frames) {
+                Ok(value) => built.extend(text.zip(value.into_value())),
+                Err(other) => undecided = Some(worse(undecided, other)),
             }
         }
-        match undecided {
-            Some(V::Unknown) => {
-                self.trace.unknown(start);
-                return V::Unknown;
-            }
-            Some(error) => return error,
-            None => {}
+        if let Some(undecided) = self.built(undecided, start) {
+            return undecided;
         }
         built.sort_by(|a, b| a.0.cmp(&b.0));
         if built.windows(2).any(|two| two[0].0 == two[1].0) {

@@ -175,7 +175,7 @@ impl<'a, T: Trace> Eval<'a, T> {
                 (FoldKind::Exists, V::Bool(true)) | (FoldKind::All, V::Bool(false)) => {
                     self.trace.forget(start, element);
                     if T::ON {
-                        self.note_key(items, range, &frame.value);
+                        self.note_element(fold, items, range, &frame, start);
                     }
                     return Turns::Decided(V::Bool(fold.kind == FoldKind::Exists));
                 }
@@ -185,10 +185,10 @@ impl<'a, T: Trace> Eval<'a, T> {
                 }
                 (FoldKind::Filter, V::Bool(true)) => self.keep(&mut built, frame.value.clone()),
                 (FoldKind::Map, V::Bool(true)) => match &fold.result {
-                    Some(result) => {
-                        let value = self.eval(result, Some(&frame));
-                        self.keep(&mut built, value)
-                    }
+                    Some(result) => match self.element(result, Some(&frame)) {
+                        Ok(value) => self.keep(&mut built, value),
+                        Err(undecided) => Some(undecided),
+                    },
                     None => None,
                 },
                 (_, V::Bool(_)) => None,
@@ -210,13 +210,28 @@ impl<'a, T: Trace> Eval<'a, T> {
         })
     }
 
-    /// Notes the entry of a map whose key decided.
-    fn note_key(&mut self, items: &Items<'a>, range: &T::Origin, key: &V<'a>) {
-        if let (Items::Keys(map, _), Some(key)) = (items, key.text())
-            && let Some(value) = val::entry(map, key).flatten()
-        {
-            let origin = T::child(range.clone(), Step::Key(key));
-            self.trace.used(&origin, &value, &Ty::Any);
+    /// Notes the element that decided, where its condition did not read it: that it exists is part of the evidence.
+    fn note_element(
+        &mut self,
+        fold: &'a Fold,
+        items: &Items<'a>,
+        range: &T::Origin,
+        frame: &Frame<'_, 'a, T>,
+        start: crate::trace::Mark,
+    ) {
+        if let (Items::Keys(map, _), Some(key)) = (items, frame.value.text()) {
+            if let Some(value) = val::entry(map, key).flatten() {
+                let origin = T::child(range.clone(), Step::Key(key));
+                self.trace.used(&origin, &value, &Ty::Any);
+            }
+        } else if !self.trace.touched(start, &frame.origin) {
+            match (items, &frame.value) {
+                // That there is an element is known from the list, even where its value is not.
+                (Items::List(list, _), V::Unknown) => {
+                    self.trace.used(range, list, &Ty::List(Box::new(fold.element.clone())));
+                }
+                (_, value) => self.trace.used(&frame.origin, value, &fold.element),
+            }
         }
     }
 

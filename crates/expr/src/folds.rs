@@ -80,7 +80,7 @@ impl Compiler<'_> {
             Range::Dataset(at, _) => Some(*at),
             Range::Value(node) => self.dataset_of(node),
         };
-        self.scopes.push(Variable { name: variable_name.clone(), ty: element, dataset });
+        self.scopes.push(Variable { name: variable_name.clone(), ty: element.clone(), dataset });
         let condition = match condition {
             Some(condition) => self.bool(condition, &format!("{} needs", name.text))?,
             None => Node { op: Op::Const(Value::Bool(true)), span: name.span, ty: Ty::Bool },
@@ -94,7 +94,7 @@ impl Compiler<'_> {
             _ => Ty::Bool,
         };
         let cost = condition.weight() + result.as_ref().map_or(0, Node::weight);
-        Ok(Some((Op::Fold(Box::new(Fold { kind, range, condition, result, cost })), ty)))
+        Ok(Some((Op::Fold(Box::new(Fold { kind, range, element, condition, result, cost })), ty)))
     }
 
     /// The field and value of the first part of a condition that reads `variable.field == value` (either way round), with

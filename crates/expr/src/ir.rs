@@ -74,6 +74,8 @@ pub(crate) enum Order {
 pub(crate) struct Fold {
     pub(crate) kind: FoldKind,
     pub(crate) range: Range,
+    /// The type of an element.
+    pub(crate) element: Ty,
     /// What is asked of each element. For `map` without a condition: the constant true.
     pub(crate) condition: Node,
     /// What `map` makes of each element.

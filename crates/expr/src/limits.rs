@@ -6,7 +6,7 @@ pub const SOURCE_BYTES: usize = 16 * 1024;
 pub const DEPTH: usize = 128;
 /// Most steps of one evaluation. A turn of a macro costs as many steps as its body has parts, and a text or list that
 /// is built costs one per 64 bytes or elements. At the limit the evaluation ends in an error, never in a panic.
-pub const STEPS: u64 = 5_000_000;
+pub const STEPS: u64 = 2_000_000;
 /// Largest compiled regular expression, in bytes.
 pub const REGEX_BYTES: usize = 256 * 1024;
 /// Most fields listed as evidence for one evaluation; how many more there were is counted.

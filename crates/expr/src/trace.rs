@@ -37,6 +37,9 @@ pub(crate) trait Trace {
     fn at(place: impl FnOnce() -> Place) -> Self::Origin;
     fn child(origin: Self::Origin, step: Step<'_>) -> Self::Origin;
 
+    /// Whether the origin is a place of the inputs.
+    fn is_place(origin: &Self::Origin) -> bool;
+
     fn mark(&self) -> Mark;
     /// A value was used as a whole.
     fn used(&mut self, origin: &Self::Origin, value: &V<'_>, ty: &Ty);
@@ -51,6 +54,8 @@ pub(crate) trait Trace {
     /// An element of a macro did not decide: of the notes since `element`, keeps those that the range as a whole does not
     /// stand for, up to a bound.
     fn settle(&mut self, start: Mark, element: Mark, range: &Self::Origin);
+    /// Whether something inside a place was noted since the mark.
+    fn touched(&self, since: Mark, origin: &Self::Origin) -> bool;
 }
 
 /// One step into a value.
@@ -67,22 +72,33 @@ pub(crate) struct Untraced;
 
 impl Trace for Untraced {
     const ON: bool = false;
-    type Origin = ();
+    /// Only whether there is one.
+    type Origin = bool;
 
     #[inline]
-    fn nowhere() {}
+    fn nowhere() -> bool {
+        false
+    }
     #[inline]
-    fn at(_: impl FnOnce() -> Place) {}
+    fn at(_: impl FnOnce() -> Place) -> bool {
+        true
+    }
     #[inline]
-    fn child((): (), _: Step<'_>) {}
+    fn child(origin: bool, _: Step<'_>) -> bool {
+        origin
+    }
+    #[inline]
+    fn is_place(origin: &bool) -> bool {
+        *origin
+    }
     #[inline]
     fn mark(&self) -> Mark {
         Mark::default()
     }
     #[inline]
-    fn used(&mut self, (): &(), _: &V<'_>, _: &Ty) {}
+    fn used(&mut self, _: &bool, _: &V<'_>, _: &Ty) {}
     #[inline]
-    fn missing(&mut self, (): &(), _: Missing) {}
+    fn missing(&mut self, _: &bool, _: Missing) {}
     #[inline]
     fn forget(&mut self, _: Mark, _: Mark) {}
     #[inline]
@@ -90,7 +106,11 @@ impl Trace for Untraced {
     #[inline]
     fn null(&mut self, _: Mark) {}
     #[inline]
-    fn settle(&mut self, _: Mark, _: Mark, (): &()) {}
+    fn settle(&mut self, _: Mark, _: Mark, _: &bool) {}
+    #[inline]
+    fn touched(&self, _: Mark, _: &bool) -> bool {
+        true
+    }
 }
 
 /// The log.
@@ -155,6 +175,10 @@ impl Trace for Log {
         Some(place())
     }
 
+    fn is_place(origin: &Option<Place>) -> bool {
+        origin.is_some()
+    }
+
     fn child(origin: Option<Place>, step: Step<'_>) -> Option<Place> {
         let mut place = origin?;
         let path = &mut place.path;
@@ -178,7 +202,7 @@ impl Trace for Log {
         let (value, ty) = match (&place.record, value) {
             (Some(record), V::Record(_)) if place.path.is_empty() => {
                 let at = Value::Int(i64::try_from(record.index).unwrap_or(i64::MAX));
-                (Some(record.key.clone().unwrap_or(at)), None)
+                (Some(record.key.clone().filter(|key| !key.is_unknown()).unwrap_or(at)), None)
             }
             _ => (value.clone().into_value(), ty.field_type()),
         };
@@ -244,6 +268,12 @@ impl Trace for Log {
                 self.left.known += 1;
             }
         }
+    }
+
+    fn touched(&self, since: Mark, origin: &Option<Place>) -> bool {
+        origin
+            .as_ref()
+            .is_none_or(|origin| self.notes[since.len..].iter().any(|note| inside(origin, &note.place)))
     }
 }
 
