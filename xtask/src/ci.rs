@@ -14,6 +14,18 @@ pub(crate) fn ci() -> Result {
     stages.stage("clippy", || {
         cargo(&["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"])
     });
+    stages.stage("rustdoc", || {
+        run::run(
+            Command::new("cargo").current_dir(tools::root()).env("RUSTDOCFLAGS", "--deny warnings").args([
+                "doc",
+                "--quiet",
+                "--locked",
+                "--workspace",
+                "--no-deps",
+                "--document-private-items",
+            ]),
+        )
+    });
     stages.stage("tidy", tidy::tidy);
     stages.stage("deny (bans, licences, sources)", deny);
     stages.counted("tests on SQLite and PostgreSQL", tests::all);

@@ -56,6 +56,17 @@ pub(super) fn check(tree: &Tree, problems: &mut Vec<Problem>) {
             ));
             continue;
         }
+        let described = table
+            .get("package")
+            .and_then(|package| package.get("description"))
+            .and_then(|text| text.as_str());
+        if described.is_none_or(|text| text.trim().is_empty()) {
+            problems.push(Problem::new(
+                path,
+                line_of(text, "description"),
+                "say in `description` what the crate is for",
+            ));
+        }
         for (section, dependency, spec) in dependencies(table) {
             let line = line_of(text, &dependency);
             used.insert(dependency.clone());

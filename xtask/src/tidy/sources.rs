@@ -44,6 +44,7 @@ pub(super) fn check(tree: &Tree, problems: &mut Vec<Problem>) {
             applications_named(file, token, &applications, problems);
         }
         unused_words(file, shipped, problems);
+        reasons(file, &all, problems);
     }
 }
 
@@ -183,6 +184,26 @@ fn unused_words(file: &File, shipped: &[Token<'_>], problems: &mut Vec<Problem>)
     }
 }
 
+/// `#[allow(...)]` and `#[expect(...)]` say why.
+fn reasons(file: &File, all: &[Token<'_>], problems: &mut Vec<Problem>) {
+    let mark = |token: &Token<'_>, wanted: char| token.kind == Kind::Mark(wanted);
+    for at in 1..all.len().saturating_sub(1) {
+        let is_lint = matches!(all[at].kind, Kind::Word("allow" | "expect"))
+            && mark(&all[at - 1], '[')
+            && mark(&all[at + 1], '(');
+        if is_lint {
+            let end = all[at..].iter().position(|token| mark(token, ']')).unwrap_or(0);
+            if !all[at..at + end].iter().any(|token| token.kind == Kind::Word("reason")) {
+                problems.push(Problem::new(
+                    &file.path,
+                    all[at].line,
+                    "a lint is silenced without `reason = \"...\"`",
+                ));
+            }
+        }
+    }
+}
+
 /// The words of a `CamelCase` or `snake_case` name.
 fn humps(name: &str) -> Vec<&str> {
     let mut words = Vec::new();
@@ -252,6 +273,18 @@ mod rules {
     fn unfinished_work_and_unused_words_are_found() {
         assert_eq!(problems("docs/a.md", &format!("x {} y", concat!("TO", "DO"))).len(), 1);
         assert_eq!(problems("crates/web/src/x.rs", "struct MailJob; mod sync; struct Jobless;").len(), 2);
+    }
+
+    #[test]
+    fn silenced_lints_say_why() {
+        assert_eq!(problems("crates/web/src/x.rs", "#[allow(dead_code)]\nfn f() {}").len(), 1);
+        assert!(
+            problems(
+                "crates/web/src/x.rs",
+                "#![expect(dead_code, reason = \"shown later\")]\nfn f() { a.expect(\"b\") }"
+            )
+            .is_empty()
+        );
     }
 
     #[test]
