@@ -165,3 +165,9 @@ macro_rules! serde_as_text {
 }
 serde_as_text!(Timestamp, "an RFC 3339 instant");
 serde_as_text!(Duration, "a duration such as 90s or 2h");
+
+/// Whether this is the name of a time zone (`Europe/Berlin`, `UTC`).
+#[must_use]
+pub fn is_time_zone(name: &str) -> bool {
+    jiff::tz::TimeZone::get(name).is_ok()
+}
