@@ -1,13 +1,65 @@
 //! Accounts of instances, in the canonical shape ([`model::account::SHAPE`]).
 
-use model::id::{AppId, InstanceId, OwnerId};
+use std::collections::BTreeMap;
+
+use model::account::SHAPE;
+use model::id::{AppId, CheckId, InstanceId, OwnerId};
 use model::time::Timestamp;
 use model::value::Record;
 use serde::{Deserialize, Serialize};
 
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::page::{Order, Page};
+use crate::page::{Cut, Key, List, Order, Page};
+use crate::runs::Subjects;
+use crate::scans::Held;
+use crate::sql::{Arg, Batch, Row, Select, Tx, args, like, statements};
+use crate::subjects;
+
+/// The open findings of an account.
+macro_rules! account_findings {
+    () => {
+        "(SELECT COUNT(*) FROM findings f WHERE f.instance_id = a.instance_id AND f.kind = 'accounts' \
+         AND f.resource = a.id AND f.state IN ('new', 'in_progress'))"
+    };
+}
+/// The columns that [`read`] wants.
+macro_rules! account_columns {
+    () => {
+        concat!(
+            "a.instance_id, i.name AS instance_name, i.app, a.id, a.record, a.first_seen_at, a.last_seen_at, ",
+            "a.stale_since, a.gone_at, ",
+            account_findings!(),
+            " AS findings"
+        )
+    };
+}
+macro_rules! account_from {
+    () => {
+        " FROM accounts a JOIN instances i ON i.id = a.instance_id WHERE TRUE"
+    };
+}
+
+statements! {
+    SELECT_ONE = concat!("SELECT ", account_columns!(), account_from!(), " AND a.instance_id = $1 AND a.id = $2");
+    GONE = "UPDATE accounts SET gone_at = $2, stale_since = NULL \
+            WHERE instance_id = $1 AND run_id <> $3 AND gone_at IS NULL";
+    STALE = "UPDATE accounts SET stale_since = $2 \
+             WHERE instance_id = $1 AND run_id <> $3 AND gone_at IS NULL AND stale_since IS NULL";
+}
+
+/// An account that was read is there and not stale; when it was first seen stays.
+pub(crate) const UPSERT: Batch = Batch {
+    name: "ACCOUNTS",
+    head: "INSERT INTO accounts (uid, instance_id, id, record, search, username_sort, account_kind, state, privileged, \
+           external, second_factor, idp_linked, last_active_sort, first_seen_at, last_seen_at, run_id)",
+    columns: 16,
+    tail: "ON CONFLICT (instance_id, id) DO UPDATE SET record = excluded.record, search = excluded.search, \
+           username_sort = excluded.username_sort, account_kind = excluded.account_kind, state = excluded.state, \
+           privileged = excluded.privileged, external = excluded.external, second_factor = excluded.second_factor, \
+           idp_linked = excluded.idp_linked, last_active_sort = excluded.last_active_sort, \
+           last_seen_at = excluded.last_seen_at, stale_since = NULL, gone_at = NULL, run_id = excluded.run_id",
+};
 
 /// An account as last read.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +112,10 @@ pub struct Filter {
     pub inactive_since: Option<Timestamp>,
     /// With open findings only, or without.
     pub with_findings: Option<bool>,
+    /// With an open finding of this check.
+    pub check: Option<CheckId>,
+    /// Seen by the last run only, or stale ones only.
+    pub stale: Option<bool>,
     /// Gone ones only.
     pub gone: bool,
     /// Words in user name, display name, e-mail or id.
@@ -86,16 +142,23 @@ pub enum Sort {
 /// A page of accounts.
 ///
 /// # Errors
-/// When the database cannot be read or `after` is not one of ours for this sort.
+/// When the database cannot be read or the cursor is not one of ours for this sort.
 pub async fn list(
     db: &Db,
     filter: &Filter,
     sort: Sort,
     order: Order,
-    after: Option<&str>,
-    limit: u32,
+    cut: Cut<'_>,
 ) -> Result<Page<Account>, StoreError> {
-    todo!()
+    listing(sort, order, &|s| narrow(s, filter)).page(db, cut, read).await
+}
+
+/// How many accounts the filter finds.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn count(db: &Db, filter: &Filter) -> Result<u64, StoreError> {
+    listing(Sort::default(), Order::default(), &|s| narrow(s, filter)).count(db).await
 }
 
 /// One account.
@@ -103,5 +166,141 @@ pub async fn list(
 /// # Errors
 /// [`StoreError::NotFound`].
 pub async fn get(db: &Db, instance: &InstanceId, id: &str) -> Result<Account, StoreError> {
-    todo!()
+    let rows = db.0.pool.rows(SELECT_ONE, args![instance, id]).await?;
+    rows.first()
+        .map_or_else(|| Err(StoreError::not_found(format_args!("the account {id} of {instance}"))), read)
+}
+
+/// What a run read, ready to be stored.
+pub(crate) struct Accounts {
+    rows: Vec<Vec<Arg>>,
+    complete: bool,
+}
+
+impl Accounts {
+    pub(crate) fn prepare(db: &Db, held: &Held, s: Subjects<'_>, at: Timestamp) -> Result<Self, StoreError> {
+        // The last of two records with one key counts: a statement may not touch a row twice.
+        let mut rows = BTreeMap::new();
+        for record in s.records {
+            let id = subjects::key(record, &SHAPE)?;
+            rows.insert(id.clone(), row(db, held, record, id, at)?);
+        }
+        Ok(Self { rows: rows.into_values().collect(), complete: s.complete })
+    }
+
+    pub(crate) async fn write(self, tx: &mut Tx, held: &Held, at: Timestamp) -> Result<(), StoreError> {
+        tx.insert_many(UPSERT, self.rows).await?;
+        tx.run(if self.complete { GONE } else { STALE }, args![&held.instance, at, &held.run]).await.map(drop)
+    }
+}
+
+fn row(db: &Db, held: &Held, r: &Record, id: String, at: Timestamp) -> Result<Vec<Arg>, StoreError> {
+    let text = |name| subjects::text(r, &SHAPE, name);
+    let truth = |name| r.get(&SHAPE, name).as_bool();
+    let username = text("username").unwrap_or_else(|| id.clone());
+    let search = [Some(id.clone()), Some(username.clone()), text("display_name"), text("email")];
+    Ok(args![
+        db.new_id(at),
+        &held.instance,
+        id,
+        crate::sql::to_json(&r.to_json(&SHAPE))?,
+        subjects::search(&search),
+        username.to_lowercase(),
+        text("kind"),
+        text("state"),
+        truth("privileged"),
+        truth("external"),
+        truth("second_factor"),
+        truth("idp_linked"),
+        subjects::last(r.get(&SHAPE, "last_active_at")),
+        at,
+        at,
+        &held.run,
+    ])
+}
+
+fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
+    List {
+        name: "accounts::list",
+        columns: account_columns!(),
+        from: account_from!(),
+        narrow,
+        key: match sort {
+            Sort::Username => Key::Text("a.username_sort"),
+            Sort::LastActive => Key::Int("a.last_active_sort"),
+            Sort::FirstSeen => Key::Int("a.first_seen_at"),
+            Sort::Findings => Key::Int(account_findings!()),
+            Sort::Instance => Key::Text("i.name_sort"),
+        },
+        id: "a.uid",
+        order,
+    }
+}
+
+fn narrow(s: &mut Select, filter: &Filter) {
+    s.push(if filter.gone { " AND a.gone_at IS NOT NULL" } else { " AND a.gone_at IS NULL" });
+    if let Some(instance) = &filter.instance {
+        s.push(" AND a.instance_id = ").bind(instance);
+    }
+    if let Some(app) = &filter.app {
+        s.push(" AND i.app = ").bind(app);
+    }
+    if let Some(owner) = &filter.owner {
+        s.push(" AND i.owner_id = ").bind(owner);
+    }
+    if let Some(kind) = &filter.account_kind {
+        s.push(" AND a.account_kind = ").bind(kind);
+    }
+    if let Some(state) = &filter.state {
+        s.push(" AND a.state = ").bind(state);
+    }
+    for (column, wanted) in [
+        (" AND a.privileged = ", filter.privileged),
+        (" AND a.external = ", filter.external),
+        (" AND a.second_factor = ", filter.second_factor),
+        (" AND a.idp_linked = ", filter.idp_linked),
+    ] {
+        if let Some(wanted) = wanted {
+            s.push(column).bind(wanted);
+        }
+    }
+    if let Some(since) = filter.inactive_since {
+        // Never is before any time; unknown is not known to be.
+        s.push(" AND a.last_active_sort <> -2 AND a.last_active_sort < ").bind(since);
+    }
+    match filter.with_findings {
+        Some(true) => drop(s.push(concat!(" AND ", account_findings!(), " > 0"))),
+        Some(false) => drop(s.push(concat!(" AND ", account_findings!(), " = 0"))),
+        None => {}
+    }
+    if let Some(check) = &filter.check {
+        s.push(" AND EXISTS (SELECT 1 FROM findings f WHERE f.instance_id = a.instance_id AND f.kind = 'accounts' ");
+        s.push("AND f.resource = a.id AND f.state IN ('new', 'in_progress') AND f.check_id = ")
+            .bind(check)
+            .push(")");
+    }
+    match filter.stale {
+        Some(true) => drop(s.push(" AND a.stale_since IS NOT NULL")),
+        Some(false) => drop(s.push(" AND a.stale_since IS NULL")),
+        None => {}
+    }
+    if let Some(text) = &filter.text {
+        s.push(" AND a.search LIKE ").bind(like(text)).push(" ESCAPE '\\'");
+    }
+}
+
+fn read(row: &Row) -> Result<Account, StoreError> {
+    let record: serde_json::Value = row.json("record")?;
+    Ok(Account {
+        instance: row.id("instance_id")?,
+        instance_name: row.get("instance_name")?,
+        app: row.id("app")?,
+        id: row.get("id")?,
+        record: Record::from_json(&record, &SHAPE),
+        first_seen_at: row.time("first_seen_at")?,
+        last_seen_at: row.time("last_seen_at")?,
+        stale_since: row.time_opt("stale_since")?,
+        gone_at: row.time_opt("gone_at")?,
+        findings: row.count("findings")?,
+    })
 }

@@ -25,7 +25,7 @@ pub(crate) struct Inner {
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) options: Options,
     /// Held for as long as the SQLite file is open: one process at a time.
-    pub(crate) lock: Option<std::fs::File>,
+    pub(crate) _lock: Option<std::fs::File>,
 }
 
 impl fmt::Debug for Db {
@@ -106,7 +106,7 @@ impl Db {
         let (pool, lock) = crate::dialect::connect(address, &options).await?;
         crate::schema::upgrade(&pool, key, entropy.as_ref(), now).await?;
         let (changes, _) = broadcast::channel(1024);
-        Ok(Self(Arc::new(Inner { pool, key: key.clone(), entropy, changes, options, lock })))
+        Ok(Self(Arc::new(Inner { pool, key: key.clone(), entropy, changes, options, _lock: lock })))
     }
 
     /// Which database it is.

@@ -1,13 +1,195 @@
-//! The one place where the two databases differ: connecting, schema words, locks, clock.
+//! The one place where the two databases differ: connecting, words of the schema, locks, clock.
 
-use crate::db::Options;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use model::time::Timestamp;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqliteConnection};
+
+use crate::db::{Db, Options};
 use crate::error::StoreError;
-use crate::sql::Pool;
+use crate::sql::{Pool, Sql, Tx};
 
-/// Connects; SQLite files are locked for this process.
-pub(crate) async fn connect(
-    address: &str,
-    options: &Options,
-) -> Result<(Pool, Option<std::fs::File>), StoreError> {
-    todo!()
+/// How long a statement of one connection waits for another's lock, and a task for a connection.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// PostgreSQL only, so not in the registry of statements that both databases know.
+const PG_SCHEMA_LOCK: Sql = Sql { name: "PG_SCHEMA_LOCK", text: "SELECT pg_advisory_xact_lock(7264178324)" };
+/// PostgreSQL only: the wall clock in milliseconds.
+const PG_NOW: Sql = Sql {
+    name: "PG_NOW",
+    text: "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now_ms",
+};
+
+/// Connects. A SQLite file is locked for this process and looked over first.
+pub(crate) async fn connect(address: &str, options: &Options) -> Result<(Pool, Option<File>), StoreError> {
+    if address.starts_with("postgres:") || address.starts_with("postgresql:") {
+        return connect_pg(address, options).await.map(|pool| (pool, None));
+    }
+    if address.is_empty() {
+        return Err(StoreError::Address { detail: "it is empty".to_owned() });
+    }
+    let path = match address.strip_prefix("sqlite:") {
+        Some(path) => path.strip_prefix("//").unwrap_or(path),
+        None if address.contains("://") => {
+            // The address may carry a password: only its scheme is repeated.
+            let scheme = address.split("://").next().unwrap_or_default();
+            return Err(StoreError::Address {
+                detail: format!("{scheme} is no database that Parapet knows"),
+            });
+        }
+        None => address,
+    };
+    if path == ":memory:" {
+        connect_memory().await.map(|pool| (pool, None))
+    } else {
+        connect_file(Path::new(path), options).await
+    }
+}
+
+async fn connect_pg(address: &str, options: &Options) -> Result<Pool, StoreError> {
+    let connect = PgConnectOptions::from_str(address)
+        // The driver's message may repeat the address and its password.
+        .map_err(|_| StoreError::Address { detail: "it is no PostgreSQL address".to_owned() })?
+        .application_name("parapet");
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections.max(2))
+        .acquire_timeout(WAIT)
+        .connect_with(connect)
+        .await
+        .map_err(|e| StoreError::from_sqlx("CONNECT", &e))?;
+    Ok(Pool::Pg(pool))
+}
+
+async fn connect_memory() -> Result<Pool, StoreError> {
+    // One connection, never closed: the database lives in it.
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(WAIT)
+        .connect_with(SqliteConnectOptions::new().in_memory(true).foreign_keys(true))
+        .await
+        .map_err(|e| StoreError::from_sqlx("CONNECT", &e))?;
+    Ok(Pool::Lite { w: pool.clone(), r: pool })
+}
+
+async fn connect_file(path: &Path, options: &Options) -> Result<(Pool, Option<File>), StoreError> {
+    let lock = lock(path)?;
+    let at = |e: &sqlx::Error| match StoreError::from_sqlx("CONNECT", e) {
+        StoreError::Corrupt { detail, .. } => {
+            StoreError::Corrupt { path: path.display().to_string(), detail }
+        }
+        StoreError::Unreachable { detail } => {
+            StoreError::Unreachable { detail: format!("{}: {detail}", path.display()) }
+        }
+        other => other,
+    };
+    let base = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .busy_timeout(WAIT);
+    if options.check_integrity && path.metadata().is_ok_and(|m| m.len() > 0) {
+        check_integrity(path, &base).await?;
+    }
+    let writer = base
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit that was told about is on the disk.
+        .synchronous(SqliteSynchronous::Full);
+    let pool =
+        |options: SqlitePoolOptions| options.idle_timeout(None).max_lifetime(None).acquire_timeout(WAIT);
+    let w =
+        pool(SqlitePoolOptions::new().max_connections(1)).connect_with(writer).await.map_err(|e| at(&e))?;
+    let r = pool(SqlitePoolOptions::new().max_connections(options.connections.max(1)))
+        .connect_with(base.pragma("query_only", "1"))
+        .await
+        .map_err(|e| at(&e))?;
+    Ok((Pool::Lite { w, r }, Some(lock)))
+}
+
+/// One process at a time: the lock lives as long as the file handle, also when the process is killed.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let failed = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::StorageFull => StoreError::DiskFull,
+        std::io::ErrorKind::NotFound => StoreError::Unreachable {
+            detail: format!("{}: its folder does not exist; create it or give another path", path.display()),
+        },
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            StoreError::ReadOnly { detail: format!("{}: {e}", name.display()) }
+        }
+        _ => StoreError::Unreachable { detail: format!("{}: {e}", name.display()) },
+    };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.display().to_string() }),
+        Err(TryLockError::Error(e)) => Err(failed(e)),
+    }
+}
+
+/// Refuses a damaged file before anything is read from it or written to it.
+async fn check_integrity(path: &Path, connect: &SqliteConnectOptions) -> Result<(), StoreError> {
+    let damaged = |detail: String| StoreError::Corrupt { path: path.display().to_string(), detail };
+    let told = |e: &sqlx::Error| match StoreError::from_sqlx("QUICK_CHECK", e) {
+        StoreError::Corrupt { detail, .. } => damaged(detail),
+        other => other,
+    };
+    let mut c = SqliteConnection::connect_with(connect).await.map_err(|e| told(&e))?;
+    let found: Result<Vec<String>, _> = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_all(&mut c).await;
+    let closed = c.close().await;
+    match found {
+        Ok(lines) if lines.iter().all(|l| l == "ok") => closed.map_err(|e| told(&e)),
+        Ok(lines) => Err(damaged(lines.join("; "))),
+        Err(e) => Err(told(&e)),
+    }
+}
+
+/// Puts a database's own words into a schema text.
+pub(crate) fn words(text: &str, postgresql: bool) -> String {
+    // On PostgreSQL text sorts by the server's locale unless told otherwise; both databases must page alike.
+    let (sortable, bytes) = if postgresql { ("TEXT COLLATE \"C\"", "BYTEA") } else { ("TEXT", "BLOB") };
+    text.replace("{text}", sortable).replace("{bytes}", bytes)
+}
+
+/// Keeps two nodes from upgrading at once; ends with the transaction. SQLite has one process anyway.
+pub(crate) async fn lock_schema(tx: &mut Tx) -> Result<(), StoreError> {
+    if matches!(tx, Tx::Pg(_)) {
+        tx.run(PG_SCHEMA_LOCK, Vec::new()).await?;
+    }
+    Ok(())
+}
+
+/// Makes the audit log one that can only grow.
+pub(crate) async fn protect_audit(tx: &mut Tx) -> Result<(), StoreError> {
+    let text = if matches!(tx, Tx::Pg(_)) {
+        "CREATE FUNCTION audit_is_kept() RETURNS trigger LANGUAGE plpgsql AS \
+         $body$ BEGIN RAISE EXCEPTION 'the audit log is never changed'; END $body$;
+         CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+             FOR EACH STATEMENT EXECUTE FUNCTION audit_is_kept();"
+    } else {
+        "CREATE TRIGGER audit_not_changed BEFORE UPDATE ON audit
+             BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END;
+         CREATE TRIGGER audit_not_deleted BEFORE DELETE ON audit
+             BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END;"
+    };
+    tx.script(text).await
+}
+
+/// The clock that leases live by: PostgreSQL's own, so that nodes whose clocks differ agree; otherwise the caller's.
+pub(crate) async fn lease_clock(db: &Db, now: Timestamp) -> Result<Timestamp, StoreError> {
+    if !db.0.options.database_clock || matches!(db.0.pool, Pool::Lite { .. }) {
+        return Ok(now);
+    }
+    let rows = db.0.pool.rows(PG_NOW, Vec::new()).await?;
+    rows.first().ok_or_else(|| StoreError::unreadable("the database's clock gave no answer"))?.time("now_ms")
 }

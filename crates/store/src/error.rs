@@ -85,6 +85,9 @@ pub enum StoreError {
         /// What.
         what: String,
     },
+    /// A page's address was not made by this list.
+    #[error("this page of the list does not exist: start again at its first page")]
+    BadCursor,
     /// The lease was lost: expired and closed, cancelled, or fenced by a new credential. Nothing was written.
     #[error("the scan's lease is no longer held, so its result was not stored")]
     Stale,

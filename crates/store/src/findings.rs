@@ -1,17 +1,72 @@
 //! Persistent failing results.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::finding::{Evidence, FindingState, Severity};
+use model::finding::{CheckResult, Evidence, FindingState, Outcome, Severity};
 use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId, RunId};
 use model::scan::ScanKind;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Entry;
-use crate::db::Db;
+use crate::audit::{self, Entry};
+use crate::db::{Db, What};
 use crate::error::StoreError;
-use crate::page::{Order, Page};
+use crate::page::{Cut, Key, List, Order, Page};
+use crate::runs::Committed;
+use crate::scans::Held;
+use crate::sql::{Arg, Batch, Row, Select, Tx, args, like, statements, to_json};
+
+/// The columns that [`read`] wants.
+macro_rules! finding_columns {
+    () => {
+        "f.id, f.instance_id, i.name AS instance_name, i.app, f.check_id, f.revision, f.kind, f.resource, \
+         f.resource_kind, f.severity, f.state, f.says, f.evidence, f.created_at, f.first_seen_at, f.last_seen_at, \
+         f.resolved_at, f.stale_since, f.reopened, f.run_id, f.state_at, f.state_by, f.exception"
+    };
+}
+macro_rules! finding_from {
+    () => {
+        " FROM findings f JOIN instances i ON i.id = f.instance_id WHERE TRUE"
+    };
+}
+
+statements! {
+    SELECT_ONE = concat!("SELECT ", finding_columns!(), finding_from!(), " AND f.id = $1");
+    KNOWN = "SELECT id, check_id, resource, state FROM findings WHERE instance_id = $1 AND kind = $2";
+    SET_STATE = "UPDATE findings SET state = $2, state_at = $3, state_by = $4, exception = $5, \
+                 exception_expires_at = $6 WHERE id = $1 AND state <> 'resolved'";
+    EXPIRED = "SELECT id, exception FROM findings WHERE state = 'suppressed' AND exception_expires_at <= $1";
+    EVENTS = "SELECT at, what, by_name, note FROM finding_events WHERE finding_id = $1 ORDER BY id";
+    BY_CHECK = "SELECT check_id, COUNT(*) AS n, COUNT(DISTINCT instance_id) AS instances FROM findings \
+                WHERE state IN ('new', 'in_progress') GROUP BY check_id ORDER BY check_id";
+}
+
+/// A failing result becomes a finding, keeps one, or brings a resolved one back. Whether it is looked at by an operator
+/// is theirs to say; only resolved ones start anew.
+pub(crate) const UPSERT: Batch = Batch {
+    name: "FINDINGS",
+    head: "INSERT INTO findings (id, instance_id, check_id, revision, kind, resource, resource_kind, severity, state, \
+           says, evidence, search, created_at, first_seen_at, last_seen_at, reopened, run_id)",
+    columns: 17,
+    tail: "ON CONFLICT (instance_id, check_id, resource) DO UPDATE SET revision = excluded.revision, \
+           kind = excluded.kind, resource_kind = excluded.resource_kind, severity = excluded.severity, \
+           says = excluded.says, evidence = excluded.evidence, search = excluded.search, \
+           first_seen_at = CASE WHEN findings.state = 'resolved' THEN excluded.first_seen_at \
+           ELSE findings.first_seen_at END, \
+           reopened = findings.reopened + CASE WHEN findings.state = 'resolved' THEN 1 ELSE 0 END, \
+           state = CASE WHEN findings.state = 'resolved' THEN 'new' ELSE findings.state END, \
+           last_seen_at = excluded.last_seen_at, resolved_at = NULL, stale_since = NULL, run_id = excluded.run_id",
+};
+/// What happened to findings.
+pub(crate) const EVENT: Batch = Batch {
+    name: "FINDING_EVENTS",
+    head: "INSERT INTO finding_events (id, finding_id, at, what, by_name, note)",
+    columns: 6,
+    tail: "",
+};
+
+/// Ids in one statement.
+const CHUNK: usize = 500;
 
 /// A finding.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +97,9 @@ pub struct Finding {
     pub says: String,
     /// What decided.
     pub evidence: Vec<Evidence>,
-    /// When it first failed (since it was last resolved, see `reopened`).
+    /// When it failed for the very first time.
+    pub created_at: Timestamp,
+    /// When it first failed since it was last resolved (see `reopened`).
     pub first_seen_at: Timestamp,
     /// When a run last saw it fail.
     pub last_seen_at: Timestamp,
@@ -84,6 +141,8 @@ pub struct Filter {
     pub check: Option<CheckId>,
     /// One scan.
     pub kind: Option<ScanKind>,
+    /// One record's key.
+    pub resource: Option<String>,
     /// Any of these; none: all.
     pub severities: Vec<Severity>,
     /// Any of these; none: all.
@@ -118,16 +177,62 @@ pub enum Sort {
 /// A page of findings.
 ///
 /// # Errors
-/// When the database cannot be read or `after` is not one of ours for this sort.
+/// When the database cannot be read or the cursor is not one of ours for this sort.
 pub async fn list(
     db: &Db,
     filter: &Filter,
     sort: Sort,
     order: Order,
-    after: Option<&str>,
-    limit: u32,
+    cut: Cut<'_>,
 ) -> Result<Page<Finding>, StoreError> {
-    todo!()
+    listing(sort, order, &|s| narrow(s, filter)).page(db, cut, read).await
+}
+
+/// How many findings the filter finds.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn count(db: &Db, filter: &Filter) -> Result<u64, StoreError> {
+    listing(Sort::default(), Order::default(), &|s| narrow(s, filter)).count(db).await
+}
+
+/// What the filter finds, by severity; a severity without findings is not in it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn severity_counts(db: &Db, filter: &Filter) -> Result<BTreeMap<Severity, u64>, StoreError> {
+    let mut s = Select::new("findings::severity_counts", "SELECT f.severity, COUNT(*) AS n");
+    s.push(finding_from!());
+    narrow(&mut s, filter);
+    s.push(" GROUP BY f.severity");
+    let (text, args) = s.finish();
+    db.0.pool.rows(text, args).await?.iter().map(|row| Ok((severity(row)?, row.count("n")?))).collect()
+}
+
+/// Unresolved, unsuppressed findings of one scan whose resource is one of these: what is wrong with these accounts or
+/// plugins. Worst first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_resources(
+    db: &Db,
+    instance: &InstanceId,
+    kind: ScanKind,
+    resources: &[&str],
+) -> Result<Vec<Finding>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in resources.chunks(CHUNK) {
+        let mut s =
+            Select::new("findings::of_resources", concat!("SELECT ", finding_columns!(), finding_from!()));
+        s.push(" AND f.state IN ('new', 'in_progress') AND f.instance_id = ").bind(instance);
+        s.push(" AND f.kind = ").bind(kind).push(" AND f.resource IN (").bind_list(chunk.iter().copied());
+        s.push(" ORDER BY f.severity DESC, f.id");
+        let (text, args) = s.finish();
+        for row in db.0.pool.rows(text, args).await? {
+            found.push(read(&row)?);
+        }
+    }
+    Ok(found)
 }
 
 /// One finding.
@@ -135,7 +240,99 @@ pub async fn list(
 /// # Errors
 /// [`StoreError::NotFound`].
 pub async fn get(db: &Db, id: &FindingId) -> Result<Finding, StoreError> {
-    todo!()
+    db.0.pool.rows(SELECT_ONE, args![id]).await?.first().map_or_else(|| Err(missing(id)), read)
+}
+
+/// Something that happened to a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: EventKind,
+    /// Who; `None`: a run, or time.
+    pub by: Option<String>,
+    /// An exception's reason.
+    pub note: Option<String>,
+}
+
+/// The kinds of [`Event`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// It failed for the first time.
+    Opened,
+    /// It was resolved and failed again.
+    Reopened,
+    /// It passed or was gone.
+    Resolved,
+    /// Somebody took it up.
+    TakenUp,
+    /// Nobody works on it any more.
+    PutBack,
+    /// It was accepted.
+    Suppressed,
+    /// Its exception expired.
+    ExceptionExpired,
+}
+
+impl EventKind {
+    const ALL: [Self; 7] = [
+        Self::Opened,
+        Self::Reopened,
+        Self::Resolved,
+        Self::TakenUp,
+        Self::PutBack,
+        Self::Suppressed,
+        Self::ExceptionExpired,
+    ];
+
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Reopened => "reopened",
+            Self::Resolved => "resolved",
+            Self::TakenUp => "taken_up",
+            Self::PutBack => "put_back",
+            Self::Suppressed => "suppressed",
+            Self::ExceptionExpired => "exception_expired",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.as_str() == text)
+    }
+}
+
+/// Everything that happened to a finding, oldest first. The first is that it was opened.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn events(db: &Db, id: &FindingId) -> Result<Vec<Event>, StoreError> {
+    let finding = get(db, id).await?;
+    let mut events = vec![Event { at: finding.created_at, what: EventKind::Opened, by: None, note: None }];
+    for row in db.0.pool.rows(EVENTS, args![id]).await? {
+        events.push(Event {
+            at: row.time("at")?,
+            what: row.word("what", EventKind::parse)?,
+            by: row.get("by_name")?,
+            note: row.get("note")?,
+        });
+    }
+    Ok(events)
+}
+
+/// The states that an operator may set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperatorState {
+    /// Nobody works on it.
+    New,
+    /// Somebody does.
+    InProgress,
+    /// Accepted.
+    Suppressed(Exception),
 }
 
 /// Takes a finding up, puts it back, or suppresses it by an exception. Resolving is a run's business.
@@ -150,18 +347,29 @@ pub async fn set_state(
     now: Timestamp,
     audit: Entry,
 ) -> Result<(), StoreError> {
-    todo!()
-}
-
-/// The states that an operator may set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OperatorState {
-    /// Nobody works on it.
-    New,
-    /// Somebody does.
-    InProgress,
-    /// Accepted.
-    Suppressed(Exception),
+    let (word, what, exception) = match state {
+        OperatorState::New => (FindingState::New, EventKind::PutBack, None),
+        OperatorState::InProgress => (FindingState::InProgress, EventKind::TakenUp, None),
+        OperatorState::Suppressed(e) => (FindingState::Suppressed, EventKind::Suppressed, Some(e)),
+    };
+    let mut tx = db.0.pool.begin().await?;
+    let args = args![
+        id,
+        word.as_str(),
+        now,
+        by,
+        exception.map(to_json).transpose()?,
+        exception.map(|e| e.expires_at)
+    ];
+    if tx.run(SET_STATE, args).await? == 0 {
+        return Err(missing(id));
+    }
+    let note = exception.map(|e| e.reason.as_str());
+    tx.insert_many(EVENT, vec![event(db, id, now, what, Some(by), note)]).await?;
+    audit::write(db, &mut tx, now, audit).await?;
+    tx.commit().await?;
+    db.announce(None, What::Findings);
+    Ok(())
 }
 
 /// Exceptions that have expired: their findings are new again. How many.
@@ -169,38 +377,249 @@ pub enum OperatorState {
 /// # Errors
 /// When the database cannot be written.
 pub async fn expire_exceptions(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
-    todo!()
+    let mut tx = db.0.pool.begin().await?;
+    let expired: Vec<FindingId> =
+        tx.rows(EXPIRED, args![now]).await?.iter().map(|row| row.id("id")).collect::<Result<_, _>>()?;
+    for id in &expired {
+        let nothing: Option<String> = None;
+        let args = args![id, FindingState::New.as_str(), now, "", nothing, None::<i64>];
+        tx.run(SET_STATE, args).await?;
+        tx.insert_many(EVENT, vec![event(db, id, now, EventKind::ExceptionExpired, None, None)]).await?;
+    }
+    tx.commit().await?;
+    if !expired.is_empty() {
+        db.announce(None, What::Findings);
+    }
+    Ok(expired.len() as u64)
 }
 
-/// Numbers of unresolved, unsuppressed findings of one instance.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// By severity; a severity without findings is not in it.
-    pub open: BTreeMap<Severity, u64>,
-    /// Of these, stale.
-    pub stale: u64,
-    /// Of these, first seen at or after the given time.
-    pub new: u64,
-    /// Suppressed ones, not in the numbers above.
-    pub suppressed: u64,
-}
-
-/// The numbers of every instance that has any, or of one. `new_since` is what `new` counts from.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn counts(
-    db: &Db,
-    instance: Option<&InstanceId>,
-    new_since: Timestamp,
-) -> Result<BTreeMap<InstanceId, Counts>, StoreError> {
-    todo!()
-}
-
-/// Open findings per check: how many, on how many instances.
+/// Unresolved, unsuppressed findings per check: how many, on how many instances.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn counts_by_check(db: &Db) -> Result<BTreeMap<CheckId, (u64, u64)>, StoreError> {
-    todo!()
+    let rows = db.0.pool.rows(BY_CHECK, Vec::new()).await?;
+    rows.iter().map(|row| Ok((row.id("check_id")?, (row.count("n")?, row.count("instances")?)))).collect()
+}
+
+/// What a run says about findings.
+pub(crate) struct Change<'a> {
+    pub(crate) results: &'a [CheckResult],
+    pub(crate) resolved: &'a [FindingId],
+    pub(crate) stale: &'a [CheckId],
+    pub(crate) at: Timestamp,
+}
+
+/// Applies it within the run's transaction.
+pub(crate) async fn apply(
+    db: &Db,
+    tx: &mut Tx,
+    held: &Held,
+    change: &Change<'_>,
+) -> Result<Committed, StoreError> {
+    let mut known: BTreeMap<(String, String), (FindingId, FindingState)> = BTreeMap::new();
+    for row in tx.rows(KNOWN, args![&held.instance, held.kind]).await? {
+        let state = row.word("state", FindingState::parse)?;
+        known.insert((row.get("check_id")?, row.get("resource")?), (row.id("id")?, state));
+    }
+    let mut done = Committed::default();
+    let mut events = Vec::new();
+
+    // Stale first: a finding that failed again or was resolved is not, and the statements after this say so.
+    for chunk in change.stale.chunks(CHUNK) {
+        let mut s = Select::new("findings::stale", "UPDATE findings SET stale_since = ");
+        s.bind(change.at).push(" WHERE stale_since IS NULL AND state <> 'resolved' AND instance_id = ");
+        s.bind(&held.instance).push(" AND kind = ").bind(held.kind);
+        s.push(" AND check_id IN (").bind_list(chunk.iter());
+        let (text, args) = s.finish();
+        tx.run(text, args).await?;
+    }
+
+    // One row a check and resource: a statement may not touch a row twice.
+    let mut seen = BTreeSet::new();
+    let mut rows = Vec::new();
+    for result in change.results.iter().filter(|r| r.outcome == Outcome::Fail) {
+        if !seen.insert((result.check.as_str(), result.resource.as_str())) {
+            continue;
+        }
+        match known.get(&(result.check.as_str().to_owned(), result.resource.clone())) {
+            None => done.opened += 1,
+            Some((id, FindingState::Resolved)) => {
+                done.reopened += 1;
+                events.push(event(db, id, change.at, EventKind::Reopened, None, None));
+            }
+            Some(_) => {}
+        }
+        rows.push(upsert(db, held, result, change.at)?);
+    }
+    tx.insert_many(UPSERT, rows).await?;
+
+    let open: BTreeSet<&FindingId> =
+        known.values().filter(|(_, state)| *state != FindingState::Resolved).map(|(id, _)| id).collect();
+    let resolved: Vec<&FindingId> = change.resolved.iter().filter(|id| open.contains(id)).collect();
+    for chunk in resolved.chunks(CHUNK) {
+        let mut s =
+            Select::new("findings::resolve", "UPDATE findings SET state = 'resolved', stale_since = NULL, ");
+        s.push("exception = NULL, exception_expires_at = NULL, resolved_at = ").bind(change.at);
+        // One that failed in this very run is not resolved, whatever is said about it.
+        s.push(" WHERE run_id <> ").bind(&held.run);
+        s.push(" AND instance_id = ")
+            .bind(&held.instance)
+            .push(" AND id IN (")
+            .bind_list(chunk.iter().copied());
+        let (text, args) = s.finish();
+        done.resolved += tx.run(text, args).await?;
+        events.extend(chunk.iter().map(|id| event(db, id, change.at, EventKind::Resolved, None, None)));
+    }
+    tx.insert_many(EVENT, events).await?;
+    Ok(done)
+}
+
+fn upsert(db: &Db, held: &Held, r: &CheckResult, at: Timestamp) -> Result<Vec<Arg>, StoreError> {
+    Ok(args![
+        db.new_id(at),
+        &held.instance,
+        &r.check,
+        r.revision,
+        r.scan,
+        &r.resource,
+        &r.resource_kind,
+        rank(r.severity),
+        FindingState::New.as_str(),
+        &r.says,
+        to_json(&r.evidence)?,
+        format!("{} {} {}", r.says, r.resource, r.check).to_lowercase(),
+        at,
+        at,
+        at,
+        0i64,
+        &held.run,
+    ])
+}
+
+fn event(
+    db: &Db,
+    finding: &FindingId,
+    at: Timestamp,
+    what: EventKind,
+    by: Option<&str>,
+    note: Option<&str>,
+) -> Vec<Arg> {
+    args![db.new_id(at), finding, at, what.as_str(), by, note]
+}
+
+fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
+    List {
+        name: "findings::list",
+        columns: finding_columns!(),
+        from: finding_from!(),
+        narrow,
+        key: match sort {
+            Sort::Severity => Key::Int("f.severity"),
+            Sort::FirstSeen => Key::Int("f.first_seen_at"),
+            Sort::LastSeen => Key::Int("f.last_seen_at"),
+            Sort::Check => Key::Text("f.check_id"),
+            Sort::Resource => Key::Text("f.resource"),
+            Sort::Instance => Key::Text("i.name_sort"),
+        },
+        id: "f.id",
+        order,
+    }
+}
+
+fn narrow(s: &mut Select, filter: &Filter) {
+    if let Some(instance) = &filter.instance {
+        s.push(" AND f.instance_id = ").bind(instance);
+    }
+    if let Some(app) = &filter.app {
+        s.push(" AND i.app = ").bind(app);
+    }
+    if let Some(owner) = &filter.owner {
+        s.push(" AND i.owner_id = ").bind(owner);
+    }
+    if let Some(check) = &filter.check {
+        s.push(" AND f.check_id = ").bind(check);
+    }
+    if let Some(kind) = filter.kind {
+        s.push(" AND f.kind = ").bind(kind);
+    }
+    if let Some(resource) = &filter.resource {
+        s.push(" AND f.resource = ").bind(resource);
+    }
+    if !filter.severities.is_empty() {
+        s.push(" AND f.severity IN (").bind_list(filter.severities.iter().map(|v| rank(*v)));
+    }
+    if !filter.states.is_empty() {
+        s.push(" AND f.state IN (").bind_list(filter.states.iter().map(|v| v.as_str()));
+    }
+    match filter.stale {
+        Some(true) => drop(s.push(" AND f.stale_since IS NOT NULL")),
+        Some(false) => drop(s.push(" AND f.stale_since IS NULL")),
+        None => {}
+    }
+    if let Some(since) = filter.first_seen_since {
+        s.push(" AND f.first_seen_at >= ").bind(since);
+    }
+    if let Some(text) = &filter.text {
+        let pattern = like(text);
+        s.push(" AND (f.search LIKE ")
+            .bind(pattern.clone())
+            .push(" ESCAPE '\\' OR i.name_sort LIKE ")
+            .bind(pattern);
+        s.push(" ESCAPE '\\')");
+    }
+}
+
+/// Severity as it is stored: 0 informational to 4 critical.
+pub(crate) const fn rank(severity: Severity) -> i64 {
+    match severity {
+        Severity::Informational => 0,
+        Severity::Low => 1,
+        Severity::Medium => 2,
+        Severity::High => 3,
+        Severity::Critical => 4,
+    }
+}
+
+pub(crate) fn severity(row: &Row) -> Result<Severity, StoreError> {
+    let n: i64 = row.get("severity")?;
+    Severity::ALL
+        .into_iter()
+        .find(|s| rank(*s) == n)
+        .ok_or_else(|| StoreError::unreadable(format_args!("column severity: {n}")))
+}
+
+fn missing(id: &FindingId) -> StoreError {
+    StoreError::not_found(format_args!("the unresolved finding {id}"))
+}
+
+fn read(row: &Row) -> Result<Finding, StoreError> {
+    let state_changed = match (row.time_opt("state_at")?, row.get::<Option<String>>("state_by")?) {
+        (Some(at), Some(by)) => Some((at, by)),
+        _ => None,
+    };
+    Ok(Finding {
+        id: row.id("id")?,
+        instance: row.id("instance_id")?,
+        instance_name: row.get("instance_name")?,
+        app: row.id("app")?,
+        check: row.id("check_id")?,
+        revision: row.count("revision")?,
+        kind: row.word("kind", ScanKind::parse)?,
+        resource: row.get("resource")?,
+        resource_kind: row.get("resource_kind")?,
+        severity: severity(row)?,
+        state: row.word("state", FindingState::parse)?,
+        says: row.get("says")?,
+        evidence: row.json("evidence")?,
+        created_at: row.time("created_at")?,
+        first_seen_at: row.time("first_seen_at")?,
+        last_seen_at: row.time("last_seen_at")?,
+        resolved_at: row.time_opt("resolved_at")?,
+        stale_since: row.time_opt("stale_since")?,
+        reopened: row.count("reopened")?,
+        run: row.id("run_id")?,
+        state_changed,
+        exception: row.json_opt("exception")?,
+    })
 }

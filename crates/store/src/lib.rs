@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod audit;
+mod blob;
 pub mod checkpoints;
 mod db;
 mod dialect;
@@ -14,6 +15,7 @@ pub mod drift;
 mod error;
 pub mod findings;
 pub mod instances;
+pub mod numbers;
 pub mod operators;
 pub mod owners;
 mod page;
@@ -28,10 +30,11 @@ pub mod settings;
 pub mod setup;
 pub mod snapshots;
 mod sql;
+mod subjects;
 
 pub use db::{Backend, Change, Db, Options, What};
 pub use error::StoreError;
-pub use page::{Order, Page};
+pub use page::{Cut, Order, Page};
 pub use seal::{Context, SealingKey};
 
 #[cfg(test)]

@@ -1,14 +1,72 @@
 //! Third-party plugins of instances, in the canonical shape ([`model::plugin::SHAPE`]), with their review.
 
-use model::id::{AppId, InstanceId, OwnerId};
+use std::collections::BTreeMap;
+
+use model::id::{AppId, CheckId, InstanceId, OwnerId};
+use model::plugin::SHAPE;
 use model::time::Timestamp;
 use model::value::Record;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Entry;
-use crate::db::Db;
+use crate::audit::{self, Entry};
+use crate::db::{Db, What};
 use crate::error::StoreError;
-use crate::page::{Order, Page};
+use crate::page::{Cut, Key, List, Order, Page};
+use crate::runs::Subjects;
+use crate::scans::Held;
+use crate::sql::{Arg, Batch, Row, Select, Tx, args, like, statements};
+use crate::subjects;
+
+/// The open findings of a plugin.
+macro_rules! plugin_findings {
+    () => {
+        "(SELECT COUNT(*) FROM findings f WHERE f.instance_id = p.instance_id AND f.kind = 'plugins' \
+         AND f.resource = p.id AND f.state IN ('new', 'in_progress'))"
+    };
+}
+/// The columns that [`read`] wants.
+macro_rules! plugin_columns {
+    () => {
+        concat!(
+            "p.instance_id, i.name AS instance_name, i.app, p.id, p.record, p.first_seen_at, p.last_seen_at, ",
+            "p.stale_since, p.gone_at, p.review, p.review_at, p.review_by, ",
+            plugin_findings!(),
+            " AS findings"
+        )
+    };
+}
+macro_rules! plugin_from {
+    () => {
+        " FROM plugins p JOIN instances i ON i.id = p.instance_id WHERE TRUE"
+    };
+}
+
+statements! {
+    SELECT_ONE = concat!("SELECT ", plugin_columns!(), plugin_from!(), " AND p.instance_id = $1 AND p.id = $2");
+    GONE = "UPDATE plugins SET gone_at = $2, stale_since = NULL \
+            WHERE instance_id = $1 AND run_id <> $3 AND gone_at IS NULL";
+    STALE = "UPDATE plugins SET stale_since = $2 \
+             WHERE instance_id = $1 AND run_id <> $3 AND gone_at IS NULL AND stale_since IS NULL";
+    REVIEW = "UPDATE plugins SET review = $3, review_at = $4, review_by = $5 WHERE instance_id = $1 AND id = $2";
+}
+
+/// A plugin that was read is there and not stale. One that was gone and comes back is not reviewed.
+pub(crate) const UPSERT: Batch = Batch {
+    name: "PLUGINS",
+    head: "INSERT INTO plugins (uid, instance_id, id, record, search, name_sort, plugin_kind, level, grade, \
+           last_used_sort, first_seen_at, last_seen_at, run_id, review)",
+    columns: 14,
+    tail: "ON CONFLICT (instance_id, id) DO UPDATE SET record = excluded.record, search = excluded.search, \
+           name_sort = excluded.name_sort, plugin_kind = excluded.plugin_kind, level = excluded.level, \
+           grade = excluded.grade, last_used_sort = excluded.last_used_sort, last_seen_at = excluded.last_seen_at, \
+           review = CASE WHEN plugins.gone_at IS NULL THEN plugins.review ELSE excluded.review END, \
+           review_at = CASE WHEN plugins.gone_at IS NULL THEN plugins.review_at ELSE NULL END, \
+           review_by = CASE WHEN plugins.gone_at IS NULL THEN plugins.review_by ELSE NULL END, \
+           stale_since = NULL, gone_at = NULL, run_id = excluded.run_id",
+};
+
+/// Grades as they are stored: a scope that nobody graded is no good news.
+const GRADES: [(&str, i64); 4] = [("low", 0), ("unknown", 1), ("medium", 2), ("high", 3)];
 
 /// A plugin as last read.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +150,10 @@ pub struct Filter {
     pub review: Option<Review>,
     /// With open findings only, or without.
     pub with_findings: Option<bool>,
+    /// With an open finding of this check.
+    pub check: Option<CheckId>,
+    /// Seen by the last run only, or stale ones only.
+    pub stale: Option<bool>,
     /// Gone ones only.
     pub gone: bool,
     /// Words in name, publisher or id.
@@ -118,16 +180,23 @@ pub enum Sort {
 /// A page of plugins.
 ///
 /// # Errors
-/// When the database cannot be read or `after` is not one of ours for this sort.
+/// When the database cannot be read or the cursor is not one of ours for this sort.
 pub async fn list(
     db: &Db,
     filter: &Filter,
     sort: Sort,
     order: Order,
-    after: Option<&str>,
-    limit: u32,
+    cut: Cut<'_>,
 ) -> Result<Page<Plugin>, StoreError> {
-    todo!()
+    listing(sort, order, &|s| narrow(s, filter)).page(db, cut, read).await
+}
+
+/// How many plugins the filter finds.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn count(db: &Db, filter: &Filter) -> Result<u64, StoreError> {
+    listing(Sort::default(), Order::default(), &|s| narrow(s, filter)).count(db).await
 }
 
 /// One plugin.
@@ -135,7 +204,55 @@ pub async fn list(
 /// # Errors
 /// [`StoreError::NotFound`].
 pub async fn get(db: &Db, instance: &InstanceId, id: &str) -> Result<Plugin, StoreError> {
-    todo!()
+    let rows = db.0.pool.rows(SELECT_ONE, args![instance, id]).await?;
+    rows.first()
+        .map_or_else(|| Err(StoreError::not_found(format_args!("the plugin {id} of {instance}"))), read)
+}
+
+/// What a run read, ready to be stored.
+pub(crate) struct Plugins {
+    rows: Vec<Vec<Arg>>,
+    complete: bool,
+}
+
+impl Plugins {
+    pub(crate) fn prepare(db: &Db, held: &Held, s: Subjects<'_>, at: Timestamp) -> Result<Self, StoreError> {
+        // The last of two records with one key counts: a statement may not touch a row twice.
+        let mut rows = BTreeMap::new();
+        for record in s.records {
+            let id = subjects::key(record, &SHAPE)?;
+            rows.insert(id.clone(), row(db, held, record, id, at)?);
+        }
+        Ok(Self { rows: rows.into_values().collect(), complete: s.complete })
+    }
+
+    pub(crate) async fn write(self, tx: &mut Tx, held: &Held, at: Timestamp) -> Result<(), StoreError> {
+        tx.insert_many(UPSERT, self.rows).await?;
+        tx.run(if self.complete { GONE } else { STALE }, args![&held.instance, at, &held.run]).await.map(drop)
+    }
+}
+
+fn row(db: &Db, held: &Held, r: &Record, id: String, at: Timestamp) -> Result<Vec<Arg>, StoreError> {
+    let text = |name| subjects::text(r, &SHAPE, name);
+    let name = text("name").unwrap_or_else(|| id.clone());
+    let grade = text("grade").unwrap_or_default();
+    let grade = GRADES.iter().find(|(word, _)| *word == grade).map_or(1, |(_, n)| *n);
+    Ok(args![
+        db.new_id(at),
+        &held.instance,
+        id.clone(),
+        crate::sql::to_json(&r.to_json(&SHAPE))?,
+        subjects::search(&[Some(id), Some(name.clone()), text("publisher")]),
+        name.to_lowercase(),
+        text("kind"),
+        text("level"),
+        grade,
+        subjects::last(r.get(&SHAPE, "last_used_at")),
+        at,
+        at,
+        &held.run,
+        Review::NotReviewed.as_str(),
+    ])
 }
 
 /// Notes what an operator made of it.
@@ -151,13 +268,98 @@ pub async fn review(
     now: Timestamp,
     audit: Entry,
 ) -> Result<(), StoreError> {
-    todo!()
+    let mut tx = db.0.pool.begin().await?;
+    if tx.run(REVIEW, args![instance, id, review.as_str(), now, by]).await? == 0 {
+        return Err(StoreError::not_found(format_args!("the plugin {id} of {instance}")));
+    }
+    audit::write(db, &mut tx, now, audit).await?;
+    tx.commit().await?;
+    db.announce(Some(instance), What::Review);
+    Ok(())
 }
 
-/// Plugins that are there, and of these not reviewed, per instance.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn counts(db: &Db) -> Result<std::collections::BTreeMap<InstanceId, (u64, u64)>, StoreError> {
-    todo!()
+fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
+    List {
+        name: "plugins::list",
+        columns: plugin_columns!(),
+        from: plugin_from!(),
+        narrow,
+        key: match sort {
+            Sort::Grade => Key::Int("p.grade"),
+            Sort::Name => Key::Text("p.name_sort"),
+            Sort::LastUsed => Key::Int("p.last_used_sort"),
+            Sort::FirstSeen => Key::Int("p.first_seen_at"),
+            Sort::Instance => Key::Text("i.name_sort"),
+        },
+        id: "p.uid",
+        order,
+    }
+}
+
+fn narrow(s: &mut Select, filter: &Filter) {
+    s.push(if filter.gone { " AND p.gone_at IS NOT NULL" } else { " AND p.gone_at IS NULL" });
+    if let Some(instance) = &filter.instance {
+        s.push(" AND p.instance_id = ").bind(instance);
+    }
+    if let Some(app) = &filter.app {
+        s.push(" AND i.app = ").bind(app);
+    }
+    if let Some(owner) = &filter.owner {
+        s.push(" AND i.owner_id = ").bind(owner);
+    }
+    if let Some(kind) = &filter.plugin_kind {
+        s.push(" AND p.plugin_kind = ").bind(kind);
+    }
+    if let Some(level) = &filter.level {
+        s.push(" AND p.level = ").bind(level);
+    }
+    if let Some(grade) = &filter.grade {
+        // A word that is no grade finds nothing, rather than everything.
+        let rank = GRADES.iter().find(|(word, _)| word == grade).map_or(-1, |(_, n)| *n);
+        s.push(" AND p.grade = ").bind(rank);
+    }
+    if let Some(review) = filter.review {
+        s.push(" AND p.review = ").bind(review.as_str());
+    }
+    match filter.with_findings {
+        Some(true) => drop(s.push(concat!(" AND ", plugin_findings!(), " > 0"))),
+        Some(false) => drop(s.push(concat!(" AND ", plugin_findings!(), " = 0"))),
+        None => {}
+    }
+    if let Some(check) = &filter.check {
+        s.push(" AND EXISTS (SELECT 1 FROM findings f WHERE f.instance_id = p.instance_id AND f.kind = 'plugins' ");
+        s.push("AND f.resource = p.id AND f.state IN ('new', 'in_progress') AND f.check_id = ")
+            .bind(check)
+            .push(")");
+    }
+    match filter.stale {
+        Some(true) => drop(s.push(" AND p.stale_since IS NOT NULL")),
+        Some(false) => drop(s.push(" AND p.stale_since IS NULL")),
+        None => {}
+    }
+    if let Some(text) = &filter.text {
+        s.push(" AND p.search LIKE ").bind(like(text)).push(" ESCAPE '\\'");
+    }
+}
+
+fn read(row: &Row) -> Result<Plugin, StoreError> {
+    let record: serde_json::Value = row.json("record")?;
+    let reviewed = match (row.time_opt("review_at")?, row.get::<Option<String>>("review_by")?) {
+        (Some(at), Some(by)) => Some((at, by)),
+        _ => None,
+    };
+    Ok(Plugin {
+        instance: row.id("instance_id")?,
+        instance_name: row.get("instance_name")?,
+        app: row.id("app")?,
+        id: row.get("id")?,
+        record: Record::from_json(&record, &SHAPE),
+        first_seen_at: row.time("first_seen_at")?,
+        last_seen_at: row.time("last_seen_at")?,
+        stale_since: row.time_opt("stale_since")?,
+        gone_at: row.time_opt("gone_at")?,
+        review: row.word("review", Review::parse)?,
+        reviewed,
+        findings: row.count("findings")?,
+    })
 }

@@ -4,26 +4,102 @@ use std::collections::BTreeSet;
 
 use model::dataset::{Cost, DatasetSnapshot};
 use model::diagnosis::{Fault, Warning};
-use model::finding::{CheckResult, CheckTally, Drift};
+use model::finding::{CheckResult, CheckTally, Drift, Outcome};
 use model::health::{InstanceFacts, ScanFacts};
 use model::id::{CheckId, FindingId, InstanceId, RunId};
-use model::scan::{RunOutcome, ScanKind};
-use model::time::Timestamp;
+use model::scan::{FailureCause, RunOutcome, ScanKind};
+use model::schedule::{Finish, Spread, after_run};
+use model::time::{Duration, Timestamp};
 use model::value::Record;
 use serde::{Deserialize, Serialize};
 
-use crate::db::Db;
+use crate::accounts::Accounts;
+use crate::blob;
+use crate::checkpoints;
+use crate::db::{Db, What};
 use crate::error::StoreError;
-use crate::page::Page;
-use crate::scans::Held;
+use crate::findings::{self, Change as FindingChange};
+use crate::instances;
+use crate::page::{Cut, Key, List, Order, Page};
+use crate::plugins::Plugins;
+use crate::scans::{self, Held, fence};
+use crate::snapshots;
+use crate::sql::{Arg, Batch, Row, Select, Tx, args, statements, to_json};
 
-/// A dataset that a run could not read, or not wholly, though the run goes on without it.
+macro_rules! run_columns {
+    () => {
+        "id, instance_id, kind, outcome, cause, fault, gaps, warnings, started_at, finished_at, cost, records, \
+         datasets_read, datasets_total, wanted, opened, reopened, resolved"
+    };
+}
+/// What of a scan's facts a finished run decides. What came meanwhile (an interval, a request) stays.
+macro_rules! set_after_run {
+    () => {
+        "next_at = $5, last = $6, last_success_at = $7, failures_in_a_row = $8, retryable_partials = $9, \
+         failing_since = $10, warnings = $11, lease_holder = NULL, lease_expires_at = NULL, cancel_at = NULL, \
+         progress = NULL, run_id = NULL, run_started_at = NULL, run_deadline_at = NULL, run_waiting_until = NULL, \
+         run_abandoned = 0, run_wanted = FALSE "
+    };
+}
+
+statements! {
+    // The fence is the condition: whoever lost the lease changes no row, and nothing else of the transaction is kept.
+    FINISH_HELD = concat!(
+        "UPDATE scans SET ", set_after_run!(),
+        "WHERE instance_id = $1 AND kind = $2 AND fence = $3 AND run_id = $4 AND lease_expires_at IS NOT NULL"
+    );
+    // Without a lease: $3 is now, a request made until then is answered by this run; $4 is not used by the condition.
+    FINISH_UNSENT = concat!(
+        "UPDATE scans SET wanted_at = CASE WHEN wanted_at <= $3 THEN NULL ELSE wanted_at END, fence = fence + $4, ",
+        set_after_run!(),
+        "WHERE instance_id = $1 AND kind = $2 AND enabled = TRUE AND lease_expires_at IS NULL"
+    );
+    INSERT = "INSERT INTO runs (id, instance_id, kind, outcome, cause, fault, gaps, warnings, started_at, finished_at, \
+              cost, records, datasets_read, datasets_total, wanted, credential_version, opened, reopened, resolved) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    SELECT_ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = $1");
+    DAY = "INSERT INTO days (instance_id, kind, day, succeeded, partial, failed, worst_row, down, cause) \
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+           ON CONFLICT (instance_id, kind, day) DO UPDATE SET succeeded = days.succeeded + excluded.succeeded, \
+           partial = days.partial + excluded.partial, failed = days.failed + excluded.failed, \
+           worst_row = CASE WHEN excluded.worst_row > days.worst_row THEN excluded.worst_row ELSE days.worst_row END, \
+           down = (days.down OR excluded.down), cause = COALESCE(excluded.cause, days.cause)";
+    DAYS = "SELECT kind, day, succeeded, partial, failed, worst_row, down, cause FROM days \
+            WHERE instance_id = $1 AND day >= $2 ORDER BY day, kind";
+    TALLIES_DROP = "DELETE FROM tallies WHERE instance_id = $1 AND kind = $2";
+    TALLIES_ALL = "SELECT instance_id, kind, body, at FROM tallies ORDER BY instance_id, kind, check_id";
+    TALLIES_OF = "SELECT instance_id, kind, body, at FROM tallies WHERE instance_id = $1 ORDER BY kind, check_id";
+    TALLIES_OF_CHECK = "SELECT instance_id, kind, body, at FROM tallies WHERE check_id = $1 ORDER BY instance_id";
+    RESULTS_PUT = "INSERT INTO results (instance_id, kind, run_id, body) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (instance_id, kind) DO UPDATE SET run_id = excluded.run_id, body = excluded.body";
+    RESULTS = "SELECT body FROM results WHERE instance_id = $1 AND kind = $2";
+}
+
+/// Tallies of a scan.
+pub(crate) const TALLIES: Batch = Batch {
+    name: "TALLIES",
+    head: "INSERT INTO tallies (instance_id, kind, check_id, body, at)",
+    columns: 5,
+    tail: "",
+};
+/// Changes between two snapshots.
+pub(crate) const DRIFT: Batch = Batch {
+    name: "DRIFT",
+    head: "INSERT INTO drift (id, instance_id, kind, run_id, dataset, resource, field, before_value, after_value, \
+           search, at)",
+    columns: 11,
+    tail: "",
+};
+
+/// A dataset that a run could not read, or not wholly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// The dataset.
     pub dataset: String,
     /// Its title.
     pub title: String,
+    /// Whether the scan has no meaning without such datasets: then the run is partial or failed.
+    pub required: bool,
     /// What ended it, where it was a fault.
     pub fault: Option<Fault>,
     /// Why, in a sentence.
@@ -39,33 +115,26 @@ pub struct Subjects<'a> {
     pub complete: bool,
 }
 
-/// Computes the facts after this run from fresh ones, under a lock: [`model::health`]'s `after_run`. Called once
-/// within the transaction. Of the scan's facts only what a run decides is stored: `next_at`, `last`,
-/// `last_success_at`, the counters and `failing_since`; an interval or a request that came meanwhile stays.
-pub type AfterRun<'a> = dyn Fn(&InstanceFacts, &ScanFacts) -> (InstanceFacts, ScanFacts) + Send + Sync + 'a;
-
-/// Everything a finished run leaves behind.
+/// Everything a finished run leaves behind. The facts afterwards are computed within the transaction, from fresh ones
+/// ([`model::schedule::after_run`]); an interval or a request that came during the run stays.
+#[derive(Debug)]
 pub struct Commit<'a> {
     /// How it ended.
-    pub outcome: RunOutcome,
-    /// When.
-    pub finished_at: Timestamp,
-    /// The fault that gave it its cause.
-    pub fault: Option<&'a Fault>,
-    /// What it went on without.
+    pub finish: Finish,
+    /// Spreads the next start.
+    pub spread: Spread,
+    /// A vendor's back-off that is not over.
+    pub blocked_until: Option<Timestamp>,
+    /// What it could not read.
     pub gaps: &'a [Gap],
     /// What is not broken yet.
     pub warnings: &'a [Warning],
     /// What it spent.
     pub cost: Cost,
-    /// Records read.
-    pub records: u64,
-    /// Datasets whose reading ended well.
+    /// Datasets that were read.
     pub datasets_read: u32,
     /// Datasets of this scan.
     pub datasets_total: u32,
-    /// The facts afterwards.
-    pub after: &'a AfterRun<'a>,
     /// Outcomes of checks about records. Failures become or keep findings; inconclusive and not applicable ones (and
     /// passes, where given) are kept as this scan's latest results.
     pub results: &'a [CheckResult],
@@ -73,23 +142,50 @@ pub struct Commit<'a> {
     pub tallies: &'a [CheckTally],
     /// Findings that passed or are gone, seen in a complete read.
     pub resolved: &'a [FindingId],
-    /// Checks whose findings could not be looked at: they become stale since this run. A finding that fails again
-    /// in `results` is not stale.
+    /// Checks whose findings could not all be looked at: those neither in `results` nor in `resolved` become stale.
     pub stale: &'a [CheckId],
-    /// Accounts, when this scan reads them.
+    /// Accounts, when this scan reads them; empty and incomplete when it could not. `None`: another kind of scan.
     pub accounts: Option<Subjects<'a>>,
-    /// Plugins, when this scan reads them.
+    /// Plugins, likewise.
     pub plugins: Option<Subjects<'a>>,
     /// Values that changed.
     pub drift: &'a [Drift],
-    /// Datasets read completely, kept for the next comparison and for reuse.
+    /// Datasets read completely, kept for the next comparison. An emptiness noted before is forgotten for these.
     pub snapshots: Vec<(&'a str, &'a DatasetSnapshot)>,
     /// The manifest's revision, kept with the snapshots.
     pub revision: u32,
     /// Datasets that had 10 or more records and now none: noted with the time of the first such run.
     pub shrunk: BTreeSet<String>,
-    /// Datasets whose checkpoint outlives the run (a `refresh` sweep that goes on). All others are dropped.
-    pub carry: BTreeSet<String>,
+    /// What to keep of datasets with a `refresh` age: name and bytes, opaque.
+    pub sweeps: Vec<(String, Vec<u8>)>,
+}
+
+impl<'a> Commit<'a> {
+    /// A run that found nothing at all: failed, and these checks' findings are stale since.
+    #[must_use]
+    pub fn nothing(finish: Finish, spread: Spread, stale: &'a [CheckId]) -> Self {
+        Self {
+            finish,
+            spread,
+            blocked_until: None,
+            gaps: &[],
+            warnings: &[],
+            cost: Cost::default(),
+            datasets_read: 0,
+            datasets_total: 0,
+            results: &[],
+            tallies: &[],
+            resolved: &[],
+            stale,
+            accounts: None,
+            plugins: None,
+            drift: &[],
+            snapshots: Vec::new(),
+            revision: 0,
+            shrunk: BTreeSet::new(),
+            sweeps: Vec::new(),
+        }
+    }
 }
 
 /// What a commit changed.
@@ -107,12 +203,59 @@ pub struct Committed {
 ///
 /// # Errors
 /// [`StoreError::Stale`] when the lease is no longer held or the credential was replaced: nothing is written.
+/// [`StoreError::Unreadable`] when a record has no key, or `finish` is another run's.
 pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committed, StoreError> {
-    todo!()
+    if commit.finish.run.run != held.run {
+        return Err(StoreError::unreadable(format_args!(
+            "a result of {} for {}",
+            commit.finish.run.run, held.run
+        )));
+    }
+    // Everything that costs time is done before the transaction, which holds SQLite's only write lock.
+    let prepared = Prepared::of(db, held, &commit)?;
+    let at = commit.finish.run.finished_at;
+
+    let mut tx = db.0.pool.begin().await?;
+    let facts = match instances::locked(&mut tx, &held.instance).await {
+        // Removed during the run: its result belongs to nothing any more.
+        Err(StoreError::NotFound { .. }) => return Err(StoreError::Stale),
+        other => other?.facts,
+    };
+    if facts.credential_version != held.credential_version {
+        return Err(StoreError::Stale);
+    }
+    let scan = scans::facts(&mut tx, &held.instance, held.kind).await?;
+    let after = after_run(&scan, &facts, commit.finish.clone(), commit.spread);
+    let mut args = fence(held);
+    args.extend(after_args(&after.scan, commit.warnings)?);
+    if tx.run(FINISH_HELD, args).await? == 0 {
+        return Err(StoreError::Stale);
+    }
+    let mut instance = after.instance;
+    instance.blocked_until = instance.blocked_until.max(commit.blocked_until);
+    store_instance(&mut tx, &instance, &commit.finish).await?;
+
+    let changed = findings::apply(
+        db,
+        &mut tx,
+        held,
+        &FindingChange { results: commit.results, resolved: commit.resolved, stale: commit.stale, at },
+    )
+    .await?;
+    prepared.write(&mut tx, held, at).await?;
+    for dataset in &commit.shrunk {
+        tx.run(snapshots::SHRUNK_PUT, args![&held.instance, dataset, at]).await?;
+    }
+    checkpoints::drop_all(&mut tx, &held.instance, held.kind).await?;
+    insert_run(&mut tx, held, &commit, changed).await?;
+    count_day(&mut tx, &held.instance, &commit.finish, &after.scan, instance.down_after).await?;
+    tx.commit().await?;
+    db.announce(Some(&held.instance), What::Scan(held.kind));
+    Ok(changed)
 }
 
-/// Stores a failed run that had no lease: a suspended credential, where nothing was sent. Does nothing (`false`) when
-/// the scan is held or not enabled meanwhile.
+/// Stores a failed run that had no lease: a suspended credential, where nothing was sent. A due request is answered by
+/// it. `false`: the scan is held or not enabled meanwhile, so nothing was stored.
 ///
 /// # Errors
 /// [`StoreError::NotFound`].
@@ -120,12 +263,214 @@ pub async fn record_unsent(
     db: &Db,
     instance: &InstanceId,
     kind: ScanKind,
-    run: &RunId,
-    fault: &Fault,
+    commit: Commit<'_>,
     now: Timestamp,
-    after: &AfterRun<'_>,
 ) -> Result<bool, StoreError> {
-    todo!()
+    let at = commit.finish.run.finished_at;
+    let mut tx = db.0.pool.begin().await?;
+    let facts = instances::locked(&mut tx, instance).await?.facts;
+    let scan = scans::facts(&mut tx, instance, kind).await?;
+    let after = after_run(&scan, &facts, commit.finish.clone(), commit.spread);
+    let mut args = args![instance, kind, now, 1i64];
+    args.extend(after_args(&after.scan, commit.warnings)?);
+    if facts.paused.is_some() || tx.run(FINISH_UNSENT, args).await? == 0 {
+        return Ok(false);
+    }
+    store_instance(&mut tx, &after.instance, &commit.finish).await?;
+    checkpoints::drop_all(&mut tx, instance, kind).await?;
+    // No lease was held; the same shape serves for what is written about the run.
+    let held = Held {
+        instance: instance.clone(),
+        kind,
+        run: commit.finish.run.run.clone(),
+        fence: 0,
+        credential_version: facts.credential_version,
+        started_at: commit.finish.run.started_at,
+        deadline: at,
+        expires_at: at,
+        abandoned: 0,
+        wanted: scan.wanted_at.is_some_and(|w| w <= now),
+    };
+    let change = FindingChange { results: &[], resolved: &[], stale: commit.stale, at };
+    let changed = findings::apply(db, &mut tx, &held, &change).await?;
+    insert_run(&mut tx, &held, &commit, changed).await?;
+    count_day(&mut tx, instance, &commit.finish, &after.scan, after.instance.down_after).await?;
+    tx.commit().await?;
+    db.announce(Some(instance), What::Scan(kind));
+    Ok(true)
+}
+
+/// What was packed before the transaction.
+struct Prepared {
+    accounts: Option<Accounts>,
+    plugins: Option<Plugins>,
+    tallies: Vec<Vec<Arg>>,
+    drift: Vec<Vec<Arg>>,
+    results: Option<Vec<u8>>,
+    snapshots: Vec<(String, Vec<Arg>)>,
+    sweeps: Vec<(String, Vec<u8>)>,
+}
+
+impl Prepared {
+    fn of(db: &Db, held: &Held, commit: &Commit<'_>) -> Result<Self, StoreError> {
+        let at = commit.finish.run.finished_at;
+        let tally = |t: &CheckTally| Ok(args![&held.instance, held.kind, &t.check, to_json(t)?, at]);
+        let unresolved: Vec<&CheckResult> =
+            commit.results.iter().filter(|r| r.outcome != Outcome::Fail).collect();
+        let snapshot = |(name, data): &(&str, &DatasetSnapshot)| {
+            let records = i64::try_from(data.records.len()).unwrap_or(i64::MAX);
+            let body = snapshots::pack(data)?;
+            let args = args![
+                &held.instance,
+                *name,
+                held.kind,
+                &held.run,
+                commit.revision,
+                data.collected_at,
+                records,
+                body
+            ];
+            Ok::<_, StoreError>(((*name).to_owned(), args))
+        };
+        Ok(Self {
+            accounts: commit.accounts.map(|s| Accounts::prepare(db, held, s, at)).transpose()?,
+            plugins: commit.plugins.map(|s| Plugins::prepare(db, held, s, at)).transpose()?,
+            tallies: commit.tallies.iter().map(tally).collect::<Result<_, StoreError>>()?,
+            drift: commit.drift.iter().map(|d| drift_args(db, held, d, at)).collect::<Result<_, _>>()?,
+            // A run that answered no check leaves the answers of the one before.
+            results: if commit.tallies.is_empty() { None } else { Some(blob::pack_json(&unresolved)?) },
+            snapshots: commit.snapshots.iter().map(snapshot).collect::<Result<_, _>>()?,
+            sweeps: commit
+                .sweeps
+                .iter()
+                .map(|(name, body)| Ok((name.clone(), blob::pack(body)?)))
+                .collect::<Result<_, StoreError>>()?,
+        })
+    }
+
+    async fn write(self, tx: &mut Tx, held: &Held, at: Timestamp) -> Result<(), StoreError> {
+        if let Some(accounts) = self.accounts {
+            accounts.write(tx, held, at).await?;
+        }
+        if let Some(plugins) = self.plugins {
+            plugins.write(tx, held, at).await?;
+        }
+        if let Some(results) = self.results {
+            tx.run(TALLIES_DROP, args![&held.instance, held.kind]).await?;
+            tx.insert_many(TALLIES, self.tallies).await?;
+            tx.run(RESULTS_PUT, args![&held.instance, held.kind, &held.run, results]).await?;
+        }
+        tx.insert_many(DRIFT, self.drift).await?;
+        for (name, args) in self.snapshots {
+            tx.run(snapshots::PUT, args).await?;
+            tx.run(snapshots::SHRUNK_DROP, args![&held.instance, name]).await?;
+        }
+        for (name, body) in self.sweeps {
+            tx.run(snapshots::SWEEP_PUT, args![&held.instance, name, body, at]).await?;
+        }
+        Ok(())
+    }
+}
+
+fn drift_args(db: &Db, held: &Held, d: &Drift, at: Timestamp) -> Result<Vec<Arg>, StoreError> {
+    let search = format!("{} {}", d.resource, d.field.as_deref().unwrap_or_default()).to_lowercase();
+    Ok(args![
+        db.new_id(at),
+        &held.instance,
+        held.kind,
+        &held.run,
+        &d.dataset,
+        &d.resource,
+        d.field.as_deref(),
+        d.before.as_ref().map(to_json).transpose()?,
+        d.after.as_ref().map(to_json).transpose()?,
+        search,
+        d.at,
+    ])
+}
+
+fn after_args(scan: &ScanFacts, warnings: &[Warning]) -> Result<Vec<Arg>, StoreError> {
+    Ok(args![
+        scan.next_at,
+        scan.last.as_ref().map(to_json).transpose()?,
+        scan.last_success_at,
+        scan.failures_in_a_row,
+        scan.retryable_partials_in_a_row,
+        scan.failing_since,
+        to_json(warnings)?,
+    ])
+}
+
+async fn store_instance(tx: &mut Tx, facts: &InstanceFacts, finish: &Finish) -> Result<(), StoreError> {
+    instances::store_facts(tx, facts).await?;
+    if finish.sent {
+        tx.run(instances::USED, args![&facts.id, finish.run.finished_at]).await?;
+    }
+    Ok(())
+}
+
+async fn insert_run(
+    tx: &mut Tx,
+    held: &Held,
+    commit: &Commit<'_>,
+    changed: Committed,
+) -> Result<(), StoreError> {
+    let run = &commit.finish.run;
+    let n = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let args = args![
+        &run.run,
+        &held.instance,
+        held.kind,
+        run.outcome.as_str(),
+        run.outcome.cause().map(FailureCause::as_str),
+        run.fault.as_deref().map(to_json).transpose()?,
+        to_json(commit.gaps)?,
+        to_json(commit.warnings)?,
+        run.started_at,
+        run.finished_at,
+        to_json(&commit.cost)?,
+        n(run.records),
+        commit.datasets_read,
+        commit.datasets_total,
+        held.wanted,
+        held.credential_version,
+        n(changed.opened),
+        n(changed.reopened),
+        n(changed.resolved),
+    ];
+    tx.run(INSERT, args).await.map(drop)
+}
+
+async fn count_day(
+    tx: &mut Tx,
+    instance: &InstanceId,
+    finish: &Finish,
+    after: &ScanFacts,
+    down_after: u32,
+) -> Result<(), StoreError> {
+    let (succeeded, partial, failed) = match finish.run.outcome {
+        RunOutcome::Succeeded => (1i64, 0i64, 0i64),
+        RunOutcome::Partial(_) => (0, 1, 0),
+        RunOutcome::Failed(_) => (0, 0, 1),
+    };
+    let args = args![
+        instance,
+        after.kind,
+        day_of(finish.run.finished_at),
+        succeeded,
+        partial,
+        failed,
+        after.failures_in_a_row,
+        after.failures_in_a_row >= down_after,
+        finish.run.outcome.cause().map(FailureCause::as_str),
+    ];
+    tx.run(DAY, args).await.map(drop)
+}
+
+/// Midnight UTC of the day, also before 1970.
+fn day_of(at: Timestamp) -> Timestamp {
+    let day = Duration::days(1).0;
+    Timestamp(at.0.div_euclid(day) * day)
 }
 
 /// One finished run of the log.
@@ -141,7 +486,7 @@ pub struct Run {
     pub outcome: RunOutcome,
     /// The fault that gave it its cause, with the ladder's material.
     pub fault: Option<Fault>,
-    /// What it went on without.
+    /// What it could not read.
     pub gaps: Vec<Gap>,
     /// What it warned of.
     pub warnings: Vec<Warning>,
@@ -159,21 +504,47 @@ pub struct Run {
     pub datasets_total: u32,
     /// Whether somebody asked for it.
     pub wanted: bool,
+    /// What it changed.
+    pub changed: Committed,
 }
 
-/// The run log, latest first. `kind` and `only_failed` narrow it.
+/// What the run log is narrowed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// One instance.
+    pub instance: Option<InstanceId>,
+    /// One scan.
+    pub kind: Option<ScanKind>,
+    /// `succeeded`, `partial` or `failed`.
+    pub outcome: Option<String>,
+}
+
+/// The run log, latest first.
 ///
 /// # Errors
-/// When the database cannot be read or `after` is not one of ours.
-pub async fn log(
-    db: &Db,
-    instance: &InstanceId,
-    kind: Option<ScanKind>,
-    only_failed: bool,
-    after: Option<&str>,
-    limit: u32,
-) -> Result<Page<Run>, StoreError> {
-    todo!()
+/// When the database cannot be read or the cursor is not one of ours.
+pub async fn log(db: &Db, filter: &Filter, cut: Cut<'_>) -> Result<Page<Run>, StoreError> {
+    let narrow = |s: &mut Select| {
+        if let Some(instance) = &filter.instance {
+            s.push(" AND instance_id = ").bind(instance);
+        }
+        if let Some(kind) = filter.kind {
+            s.push(" AND kind = ").bind(kind);
+        }
+        if let Some(outcome) = &filter.outcome {
+            s.push(" AND outcome = ").bind(outcome);
+        }
+    };
+    let list = List {
+        name: "runs::log",
+        columns: run_columns!(),
+        from: " FROM runs WHERE TRUE",
+        narrow: &narrow,
+        key: Key::Int("finished_at"),
+        id: "id",
+        order: Order::Descending,
+    };
+    list.page(db, cut, read).await
 }
 
 /// One run.
@@ -181,7 +552,35 @@ pub async fn log(
 /// # Errors
 /// [`StoreError::NotFound`].
 pub async fn get(db: &Db, id: &RunId) -> Result<Run, StoreError> {
-    todo!()
+    let rows = db.0.pool.rows(SELECT_ONE, args![id]).await?;
+    rows.first().map_or_else(|| Err(StoreError::not_found(format_args!("the run {id}"))), read)
+}
+
+fn read(row: &Row) -> Result<Run, StoreError> {
+    let outcome: String = row.get("outcome")?;
+    let cause = row.word_opt("cause", FailureCause::parse)?;
+    Ok(Run {
+        id: row.id("id")?,
+        instance: row.id("instance_id")?,
+        kind: row.word("kind", ScanKind::parse)?,
+        outcome: RunOutcome::from_parts(&outcome, cause)
+            .ok_or_else(|| StoreError::unreadable(format_args!("outcome {outcome} with cause {cause:?}")))?,
+        fault: row.json_opt("fault")?,
+        gaps: row.json("gaps")?,
+        warnings: row.json("warnings")?,
+        started_at: row.time("started_at")?,
+        finished_at: row.time("finished_at")?,
+        cost: row.json("cost")?,
+        records: row.count("records")?,
+        datasets_read: row.count("datasets_read")?,
+        datasets_total: row.count("datasets_total")?,
+        wanted: row.get("wanted")?,
+        changed: Committed {
+            opened: row.count("opened")?,
+            reopened: row.count("reopened")?,
+            resolved: row.count("resolved")?,
+        },
+    })
 }
 
 /// One day (UTC) of one scan, for the 90-day bar. Days without a finished run have none.
@@ -202,31 +601,29 @@ pub struct Day {
     /// Whether a run of that day left it Down (`worst_row` reached the instance's `down_after` then).
     pub down: bool,
     /// The cause of the last run that did not succeed.
-    pub cause: Option<model::scan::FailureCause>,
+    pub cause: Option<FailureCause>,
 }
 
-/// The days since `since`, oldest first.
+/// The days since the one that `since` lies in, oldest first.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn days(db: &Db, instance: &InstanceId, since: Timestamp) -> Result<Vec<Day>, StoreError> {
-    todo!()
-}
-
-/// The tallies of a scan's last committed assessment, or of all scans of an instance.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn tallies(db: &Db, instance: &InstanceId) -> Result<Vec<Tally>, StoreError> {
-    todo!()
-}
-
-/// The tallies of one check on every instance.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn tallies_of_check(db: &Db, check: &CheckId) -> Result<Vec<Tally>, StoreError> {
-    todo!()
+    let rows = db.0.pool.rows(DAYS, args![instance, day_of(since)]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Day {
+                kind: row.word("kind", ScanKind::parse)?,
+                day: row.time("day")?,
+                succeeded: row.count("succeeded")?,
+                partial: row.count("partial")?,
+                failed: row.count("failed")?,
+                worst_row: row.count("worst_row")?,
+                down: row.get("down")?,
+                cause: row.word_opt("cause", FailureCause::parse)?,
+            })
+        })
+        .collect()
 }
 
 /// A [`CheckTally`] with where and when it was made.
@@ -242,10 +639,47 @@ pub struct Tally {
     pub at: Timestamp,
 }
 
-/// The results that are not findings (inconclusive, not applicable) of a scan's last committed assessment.
+/// The tallies of the last assessment of each scan of an instance.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn tallies(db: &Db, instance: &InstanceId) -> Result<Vec<Tally>, StoreError> {
+    db.0.pool.rows(TALLIES_OF, args![instance]).await?.iter().map(read_tally).collect()
+}
+
+/// The tallies of one check on every instance.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn tallies_of_check(db: &Db, check: &CheckId) -> Result<Vec<Tally>, StoreError> {
+    db.0.pool.rows(TALLIES_OF_CHECK, args![check]).await?.iter().map(read_tally).collect()
+}
+
+/// All tallies.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn tallies_all(db: &Db) -> Result<Vec<Tally>, StoreError> {
+    db.0.pool.rows(TALLIES_ALL, Vec::new()).await?.iter().map(read_tally).collect()
+}
+
+fn read_tally(row: &Row) -> Result<Tally, StoreError> {
+    Ok(Tally {
+        instance: row.id("instance_id")?,
+        kind: row.word("kind", ScanKind::parse)?,
+        tally: row.json("body")?,
+        at: row.time("at")?,
+    })
+}
+
+/// The results that are not findings (inconclusive, not applicable) of a scan's last assessment.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn results(db: &Db, instance: &InstanceId, kind: ScanKind) -> Result<Vec<CheckResult>, StoreError> {
-    todo!()
+    let rows = db.0.pool.rows(RESULTS, args![instance, kind]).await?;
+    match rows.first() {
+        Some(row) => blob::unpack_json(&row.get::<Vec<u8>>("body")?),
+        None => Ok(Vec::new()),
+    }
 }

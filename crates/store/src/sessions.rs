@@ -3,10 +3,23 @@
 use model::id::OperatorId;
 use model::time::Timestamp;
 
-use crate::audit::Entry;
+use crate::audit::{self, Entry};
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::operators::Operator;
+use crate::operators::{self, Operator};
+use crate::sql::{args, statements};
+
+statements! {
+    BEGIN = "INSERT INTO sessions (token_hash, operator_id, csrf, created_at, last_seen_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)";
+    FIND = "SELECT s.csrf, s.created_at AS session_at, s.last_seen_at, s.expires_at, \
+            o.id, o.name, o.role, o.password_hash, o.active, o.created_at, o.last_sign_in_at \
+            FROM sessions s JOIN operators o ON o.id = s.operator_id \
+            WHERE s.token_hash = $1 AND s.expires_at > $2 AND o.active = TRUE";
+    TOUCH = "UPDATE sessions SET last_seen_at = $2 WHERE token_hash = $1 AND last_seen_at < $2";
+    END = "DELETE FROM sessions WHERE token_hash = $1";
+    PURGE = "DELETE FROM sessions WHERE expires_at <= $1";
+}
 
 /// A session.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,9 +50,23 @@ impl std::fmt::Debug for Session {
 /// Begins a session and notes the sign-in.
 ///
 /// # Errors
-/// When the database cannot be written.
+/// [`StoreError::NotFound`] when the operator is not there or not active.
 pub async fn begin(db: &Db, session: &Session, audit: Entry) -> Result<(), StoreError> {
-    todo!()
+    let args = args![
+        session.token_hash.clone(),
+        &session.operator,
+        &session.csrf,
+        session.created_at,
+        session.last_seen_at,
+        session.expires_at
+    ];
+    let mut tx = db.0.pool.begin().await?;
+    if tx.run(operators::SIGNED_IN, args![&session.operator, session.created_at]).await? == 0 {
+        return Err(StoreError::not_found(format_args!("an active operator {}", session.operator)));
+    }
+    tx.run(BEGIN, args).await?;
+    audit::write(db, &mut tx, session.created_at, audit).await?;
+    tx.commit().await
 }
 
 /// The session of this token and its operator, when it has not expired and the operator is active.
@@ -51,7 +78,18 @@ pub async fn find(
     token_hash: &[u8],
     now: Timestamp,
 ) -> Result<Option<(Session, Operator)>, StoreError> {
-    todo!()
+    let rows = db.0.pool.rows(FIND, args![token_hash.to_vec(), now]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let operator = operators::read(row, "created_at")?;
+    let session = Session {
+        token_hash: token_hash.to_vec(),
+        operator: operator.id.clone(),
+        csrf: row.get("csrf")?,
+        created_at: row.time("session_at")?,
+        last_seen_at: row.time("last_seen_at")?,
+        expires_at: row.time("expires_at")?,
+    };
+    Ok(Some((session, operator)))
 }
 
 /// Notes that it was used.
@@ -59,13 +97,30 @@ pub async fn find(
 /// # Errors
 /// When the database cannot be written.
 pub async fn touch(db: &Db, token_hash: &[u8], now: Timestamp) -> Result<(), StoreError> {
-    todo!()
+    let mut tx = db.0.pool.begin().await?;
+    tx.run(TOUCH, args![token_hash.to_vec(), now]).await?;
+    tx.commit().await
 }
 
-/// Ends one. Ending one that is not there is no error.
+/// Ends one. Ending one that is not there is no error, and is not audited.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn end(db: &Db, token_hash: &[u8], now: Timestamp, audit: Entry) -> Result<(), StoreError> {
-    todo!()
+    let mut tx = db.0.pool.begin().await?;
+    if tx.run(END, args![token_hash.to_vec()]).await? > 0 {
+        audit::write(db, &mut tx, now, audit).await?;
+    }
+    tx.commit().await
+}
+
+/// Deletes the expired ones. How many.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn purge_expired(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
+    let mut tx = db.0.pool.begin().await?;
+    let n = tx.run(PURGE, args![now]).await?;
+    tx.commit().await?;
+    Ok(n)
 }

@@ -312,6 +312,16 @@ impl Tx {
         }
     }
 
+    /// Runs several statements of the schema, without binds.
+    pub(crate) async fn script(&mut self, text: &'static str) -> Result<(), StoreError> {
+        let text = crate::dialect::words(text, matches!(self, Self::Pg(_)));
+        let done = match self.link() {
+            Link::Lite(c) => sqlx::raw_sql(AssertSqlSafe(text)).execute(c).await.map(drop),
+            Link::Pg(c) => sqlx::raw_sql(AssertSqlSafe(text)).execute(c).await.map(drop),
+        };
+        done.map_err(|e| StoreError::from_sqlx("SCHEMA", &e))
+    }
+
     /// Runs a statement; how many rows it changed.
     pub(crate) async fn run(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<u64, StoreError> {
         self.link().execute(text.into(), args).await
