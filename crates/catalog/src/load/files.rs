@@ -128,6 +128,15 @@ impl Files {
         Ok(())
     }
 
+    /// Files that are made in memory.
+    pub(crate) fn memory<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
+        let mut files = Self { builtin: true, ..Self::default() };
+        for (path, text) in texts {
+            files.text.insert(path.to_owned(), text.into());
+        }
+        files
+    }
+
     fn add(&mut self, path: &str, bytes: &[u8], errors: &mut Vec<LoadError>) {
         let name = path.rsplit('/').next().unwrap_or(path);
         if name.starts_with('.') {

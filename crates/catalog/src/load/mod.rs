@@ -13,3 +13,6 @@ pub(crate) mod mapping;
 pub(crate) mod requests;
 pub(crate) mod tables;
 pub(crate) mod tree;
+
+#[cfg(test)]
+mod tests;
