@@ -34,6 +34,8 @@ pub struct App {
     pub onboarding_html: String,
     /// The same as it was written.
     pub onboarding_markdown: String,
+    /// What is knowingly not read or judged, with the reasons (`left-out.md`); empty where there is no such file.
+    pub left_out_markdown: String,
 }
 
 /// One dataset, prepared.

@@ -11,6 +11,7 @@ pub mod examples;
 mod load;
 pub mod manifest;
 mod markdown;
+pub mod mutate;
 pub mod scaffold;
 mod standard;
 mod template;

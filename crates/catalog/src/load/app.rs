@@ -40,11 +40,13 @@ pub(crate) fn load(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> Opti
     }
     let app = manifest(files, id, &source, errors);
     let sound = errors.len() == before;
+    let left_out = left_out(files, id, errors);
     let (scopes, onboarding) = (scopes(files, id, errors), onboarding(files, id, errors));
     stray(files, id, app.as_ref().map(|(_, used)| used), errors);
     let (mut app, _) = app?;
     app.scopes = scopes;
     (app.onboarding_markdown, app.onboarding_html) = onboarding;
+    app.left_out_markdown = left_out;
     sound.then(|| (app, errors.len() == before))
 }
 
@@ -116,6 +118,7 @@ fn manifest(
         scopes: BTreeMap::new(),
         onboarding_html: String::new(),
         onboarding_markdown: String::new(),
+        left_out_markdown: String::new(),
     };
     Some((app, used))
 }
@@ -142,13 +145,19 @@ fn onboarding(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> (String, 
     (source.text.to_string(), markdown::html(&source.text))
 }
 
+fn left_out(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> String {
+    let Some(source) = files.get(&format!("apps/{id}/left-out.md")) else { return String::new() };
+    markdown::check(&source, 0..source.text.len(), errors);
+    source.text.to_string()
+}
+
 /// Files that nothing reads are mistakes: a check in the wrong folder would be silently missing.
 fn stray(files: &Files, id: &str, documents: Option<&BTreeSet<String>>, errors: &mut Vec<LoadError>) {
     let prefix = format!("apps/{id}/");
     for path in files.paths() {
         let Some(name) = path.strip_prefix(&prefix) else { continue };
         let read = match name {
-            "app.toml" | "onboarding.md" | "scopes.toml" => true,
+            "app.toml" | "left-out.md" | "onboarding.md" | "scopes.toml" => true,
             _ if name.ends_with(".graphql") => documents.is_none_or(|used| used.contains(name)),
             _ => name
                 .strip_prefix("checks/")
