@@ -1,0 +1,217 @@
+//! The use cases that pages call. `ops` carries them out; the gallery and the tests put samples in its place.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use model::finding::FindingState;
+use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId};
+use model::scan::ScanKind;
+use model::time::Duration;
+use model::view::{
+    AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage, AuditQuery,
+    CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput, Cut, DriftPage,
+    FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, OwnerInput, OwnersPage, PluginPage,
+    PluginsPage, PluginsQuery, PreflightPage, Refusal, Session, SettingsPage, Shell, SummaryPage,
+};
+use secrecy::SecretString;
+
+/// The answer of a use case.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Refusal>>;
+
+/// Secret values of a credential form by field name.
+pub type Secrets = BTreeMap<String, SecretString>;
+
+/// A file on its way to the browser, chunk by chunk.
+pub type Export = BoxStream<'static, Result<Vec<u8>, Refusal>>;
+
+/// What a sign-in gives.
+pub struct SignedIn {
+    /// Goes into the cookie; only its hash is stored.
+    pub token: SecretString,
+    /// Who it is.
+    pub session: Session,
+}
+
+/// How a list is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated, RFC 4180.
+    Csv,
+    /// One JSON array.
+    Json,
+}
+
+/// Everything that pages read and do. Authorisation and audit happen behind it, by the [`Actor`].
+pub trait Backend: Send + Sync + 'static {
+    /// What stands around every page.
+    fn shell(&self) -> BoxFuture<'_, Shell>;
+    /// One item for every change: of one instance, or of anything (`None`).
+    fn changes(&self) -> BoxStream<'static, Option<InstanceId>>;
+
+    /// Whether no operator exists yet.
+    fn setup_needed(&self) -> Answer<'_, bool>;
+    /// Makes the first operator with the one-time token from the console.
+    fn set_up<'a>(
+        &'a self,
+        setup_token: &'a SecretString,
+        name: &'a str,
+        password: &'a SecretString,
+    ) -> Answer<'a, SignedIn>;
+    /// Signs an operator in.
+    fn sign_in<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a SecretString,
+        from: Option<IpAddr>,
+    ) -> Answer<'a, SignedIn>;
+    /// The session of a cookie's token; `None` when it is unknown or has ended.
+    fn session<'a>(&'a self, token: &'a str) -> Answer<'a, Option<Session>>;
+    /// Ends a session.
+    fn sign_out<'a>(&'a self, token: &'a str) -> Answer<'a, ()>;
+
+    /// The Applications page.
+    fn applications<'a>(&'a self, actor: &'a Actor, query: &'a ApplicationsQuery) -> Answer<'a, ApplicationsPage>;
+    /// The Summary tab.
+    fn summary<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, SummaryPage>;
+    /// The Findings list.
+    fn findings<'a>(&'a self, actor: &'a Actor, query: &'a FindingsQuery) -> Answer<'a, FindingsPage>;
+    /// One finding.
+    fn finding<'a>(&'a self, actor: &'a Actor, finding: &'a FindingId) -> Answer<'a, FindingPage>;
+    /// The Accounts list.
+    fn accounts<'a>(&'a self, actor: &'a Actor, query: &'a AccountsQuery) -> Answer<'a, AccountsPage>;
+    /// One account.
+    fn account<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, id: &'a str) -> Answer<'a, AccountPage>;
+    /// The Plugins list.
+    fn plugins<'a>(&'a self, actor: &'a Actor, query: &'a PluginsQuery) -> Answer<'a, PluginsPage>;
+    /// One plugin.
+    fn plugin<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, id: &'a str) -> Answer<'a, PluginPage>;
+    /// The Drift tab.
+    fn drift<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, cut: &'a Cut) -> Answer<'a, DriftPage>;
+    /// The History tab.
+    fn history<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        query: &'a HistoryQuery,
+    ) -> Answer<'a, HistoryPage>;
+    /// The gear.
+    fn settings<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, SettingsPage>;
+    /// The Checks list.
+    fn checks<'a>(&'a self, actor: &'a Actor, query: &'a ChecksQuery) -> Answer<'a, ChecksPage>;
+    /// One check of one product.
+    fn check<'a>(&'a self, actor: &'a Actor, app: &'a AppId, check: &'a CheckId) -> Answer<'a, CheckPage>;
+    /// Owners.
+    fn owners<'a>(&'a self, actor: &'a Actor) -> Answer<'a, OwnersPage>;
+    /// The audit log.
+    fn audit<'a>(&'a self, actor: &'a Actor, query: &'a AuditQuery) -> Answer<'a, AuditPage>;
+
+    /// All findings that match.
+    fn export_findings<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a FindingsQuery,
+        format: Format,
+    ) -> Answer<'a, Export>;
+    /// All accounts that match.
+    fn export_accounts<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a AccountsQuery,
+        format: Format,
+    ) -> Answer<'a, Export>;
+    /// All plugins that match.
+    fn export_plugins<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PluginsQuery,
+        format: Format,
+    ) -> Answer<'a, Export>;
+
+    /// What can be onboarded.
+    fn catalogue_apps<'a>(&'a self, actor: &'a Actor) -> Answer<'a, CatalogueAppsPage>;
+    /// The form of Add application for what is chosen so far.
+    fn onboard_form<'a>(
+        &'a self,
+        actor: &'a Actor,
+        app: &'a AppId,
+        input: &'a CredentialInput,
+    ) -> Answer<'a, CredentialFormPage>;
+    /// Verifies; saves nothing.
+    fn onboard_preflight<'a>(
+        &'a self,
+        actor: &'a Actor,
+        app: &'a AppId,
+        input: CredentialInput,
+        secrets: Secrets,
+    ) -> Answer<'a, PreflightPage>;
+    /// Saves what was verified.
+    fn onboard_save<'a>(&'a self, actor: &'a Actor, draft: &'a str) -> Answer<'a, InstanceId>;
+    /// The form of Reauthenticate.
+    fn reauthenticate_form<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        input: &'a CredentialInput,
+    ) -> Answer<'a, CredentialFormPage>;
+    /// Verifies a new credential; replaces nothing.
+    fn reauthenticate_preflight<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        input: CredentialInput,
+        secrets: Secrets,
+    ) -> Answer<'a, PreflightPage>;
+    /// Replaces the credential by the verified one and stops the scans that were named.
+    fn reauthenticate_save<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        draft: &'a str,
+        stop: &'a [ScanKind],
+    ) -> Answer<'a, ()>;
+
+    /// Makes a scan due.
+    fn scan_now<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()>;
+    /// Ends a running scan without outcome.
+    fn cancel<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()>;
+    /// Looks again whether a scan that is not enabled could run.
+    fn check_again<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()>;
+    /// How often a scan runs.
+    fn set_interval<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        kind: ScanKind,
+        interval: Duration,
+    ) -> Answer<'a, ()>;
+    /// Agrees that a dataset is empty now.
+    fn agree_empty<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, dataset: &'a str) -> Answer<'a, ()>;
+    /// Stops all scans of an application for the time being.
+    fn pause<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()>;
+    /// Ends a pause.
+    fn resume<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()>;
+    /// Gives an application another name.
+    fn rename<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, name: &'a str) -> Answer<'a, ()>;
+    /// Says who answers for an application.
+    fn assign_owner<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        owner: Option<&'a OwnerId>,
+    ) -> Answer<'a, ()>;
+    /// Removes an application with everything that is known about it; `confirm` must be its name.
+    fn remove<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, confirm: &'a str) -> Answer<'a, ()>;
+    /// Takes a finding up, or puts it back.
+    fn set_finding_state<'a>(
+        &'a self,
+        actor: &'a Actor,
+        finding: &'a FindingId,
+        state: FindingState,
+    ) -> Answer<'a, ()>;
+    /// Adds an owner.
+    fn create_owner<'a>(&'a self, actor: &'a Actor, input: &'a OwnerInput) -> Answer<'a, OwnerId>;
+    /// Changes an owner.
+    fn update_owner<'a>(&'a self, actor: &'a Actor, owner: &'a OwnerId, input: &'a OwnerInput) -> Answer<'a, ()>;
+}

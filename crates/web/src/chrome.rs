@@ -1,0 +1,115 @@
+//! What stands around the content of a page.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use model::id::InstanceId;
+use model::view::{Actor, Shell};
+
+use crate::Web;
+use crate::error::Failure;
+use crate::session::Signed;
+
+/// Which part of the navigation is lit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    Applications,
+    Findings,
+    Accounts,
+    Plugins,
+    Checks,
+    Owners,
+    Audit,
+}
+
+impl Section {
+    /// The navigation, in order: section, address, title.
+    pub(crate) const MAIN: [(Self, &'static str, &'static str); 5] = [
+        (Self::Applications, "/applications", "Applications"),
+        (Self::Findings, "/findings", "Findings"),
+        (Self::Accounts, "/accounts", "Accounts"),
+        (Self::Plugins, "/plugins", "Plugins"),
+        (Self::Checks, "/checks", "Checks"),
+    ];
+    /// The second part of the navigation.
+    pub(crate) const SIDE: [(Self, &'static str, &'static str); 2] =
+        [(Self::Owners, "/owners", "Owners"), (Self::Audit, "/audit", "Audit log")];
+}
+
+/// The frame of a page.
+pub(crate) struct Chrome {
+    pub(crate) title: String,
+    pub(crate) section: Section,
+    pub(crate) actor: Actor,
+    pub(crate) csrf: String,
+    pub(crate) shell: Shell,
+    pub(crate) version: String,
+    /// What was just done, above the content.
+    pub(crate) done: &'static str,
+    /// The page's own address: where a live page fetches itself. Empty: the page is not live.
+    pub(crate) here: String,
+    /// Where its changes come from.
+    pub(crate) events: String,
+}
+
+impl Chrome {
+    /// The frame for a page that does not refresh itself.
+    pub(crate) async fn new(web: &Web, signed: &Signed, section: Section, title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            section,
+            actor: signed.session.actor.clone(),
+            csrf: signed.session.csrf.clone(),
+            shell: web.backend.shell().await,
+            version: web.config.version.clone(),
+            done: "",
+            here: String::new(),
+            events: String::new(),
+        }
+    }
+
+    /// Makes the page live: it fetches `here` again when something changes (in `application`, or anywhere).
+    pub(crate) fn live(mut self, here: String, application: Option<&InstanceId>) -> Self {
+        self.here = here;
+        self.events = application
+            .map_or_else(|| "/events".to_owned(), |id| format!("/events?application={}", crate::render::segment(id)));
+        self
+    }
+
+    /// Says what was just done, by the word in the address. A fixed list: nothing from an address is repeated.
+    pub(crate) fn done(mut self, query: &[(String, String)]) -> Self {
+        let word = query.iter().find(|(n, _)| n == "done").map_or("", |(_, v)| v.as_str());
+        self.done = match word {
+            "onboarded" => "Onboarded. The first scans start now.",
+            "reauthenticated" => "The credential was replaced. Every enabled scan starts now.",
+            "scan-now" => "The scan was requested. It starts as soon as a worker is free.",
+            "cancel" => "The scan is being cancelled. A cancelled run has no outcome.",
+            "check-again" => "The permissions are there. The scan is enabled and starts now.",
+            "interval" => "The interval was saved.",
+            "agree-empty" => "Noted: the list is empty now. The next scan counts it as read.",
+            "paused" => "Paused. Nothing runs and nothing is counted until it is resumed.",
+            "resumed" => "Resumed. Every enabled scan is due now.",
+            "renamed" => "The name was saved.",
+            "owner" => "The owner was saved.",
+            "removed" => "The application was removed with everything that was stored about it.",
+            "state" => "The state was saved.",
+            "owner-created" => "The owner was added.",
+            _ => "",
+        };
+        self
+    }
+
+    pub(crate) fn style(&self) -> String {
+        crate::assets::style()
+    }
+    pub(crate) fn scripts(&self) -> [String; 2] {
+        crate::assets::scripts()
+    }
+    pub(crate) fn favicon(&self) -> String {
+        crate::assets::favicon(self.shell.worst)
+    }
+}
+
+/// A rendered page.
+pub(crate) fn show(page: &impl Template) -> Result<Response, Failure> {
+    Ok(Html(page.render()?).into_response())
+}

@@ -1,0 +1,34 @@
+//! The pages. Each stands in a folder of its own: the handler beside its templates.
+
+pub(crate) mod application;
+mod accounts;
+mod applications;
+mod audit;
+mod checks;
+mod entrance;
+mod export;
+mod findings;
+pub(crate) mod onboard;
+mod owners;
+mod plugins;
+pub(crate) mod settings;
+
+use axum::Router;
+
+use crate::Web;
+
+/// The routes of all pages.
+pub(crate) fn routes() -> Router<Web> {
+    Router::new()
+        .merge(entrance::routes())
+        .merge(applications::routes())
+        .merge(application::routes())
+        .merge(settings::routes())
+        .merge(onboard::routes())
+        .merge(findings::routes())
+        .merge(accounts::routes())
+        .merge(plugins::routes())
+        .merge(checks::routes())
+        .merge(owners::routes())
+        .merge(audit::routes())
+}
