@@ -4,13 +4,28 @@
 //! cause. [`preflight`] verifies a credential before it is saved, [`authenticate`] tries a suspended one.
 //! All of it is driven by the catalogue's manifests; no application is named here.
 
+mod answer;
+mod auth;
 pub mod clock;
+mod dataset;
+mod extract;
+mod fanout;
+mod judge;
+mod listing;
 pub mod outbound;
+mod pace;
 mod page;
+mod path;
+mod place;
 mod preflight;
 mod progress;
+mod run;
+mod scrub;
+mod session;
+mod sink;
 mod sweep;
 mod target;
+mod watch;
 
 pub use clock::Clock;
 pub use outbound::{Outbound, OutboundConfig, OutboundError, ResolveOverride};
@@ -32,7 +47,7 @@ pub async fn preflight(
     credential: &Credential,
     clock: &dyn Clock,
 ) -> Result<Preflight, Fault> {
-    todo!()
+    preflight::preflight(outbound, target, credential, clock).await
 }
 
 /// Whether the credential is accepted, by one cheap request (and those that buy its token).
@@ -45,7 +60,7 @@ pub async fn authenticate(
     credential: &Credential,
     clock: &dyn Clock,
 ) -> Result<(), Fault> {
-    todo!()
+    preflight::authenticate(outbound, target, credential, clock).await
 }
 
 /// Reads every dataset of one scan. Dropping the future stops it at once; nothing is lost but what was read since the
@@ -58,5 +73,5 @@ pub async fn run(
     request: RunRequest,
     progress: &dyn Progress,
 ) -> Collected {
-    todo!()
+    run::run(outbound, target, credential, clock, request, progress).await
 }

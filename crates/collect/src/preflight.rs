@@ -1,11 +1,34 @@
-//! Verifying a credential before it is saved.
+//! Verifying a credential before it is saved: which tenant, as whom, until when, and which scans it can run.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::DatasetSpec;
+use catalog::manifest::Read as ReadAt;
+use http::Method;
 use model::credential::{Identity, Readiness};
-use model::diagnosis::{Fault, Warning};
+use model::diagnosis::{Fault, Rung, Warning};
+use model::scan::{FailureCause, ScanKind};
+use model::time::{Duration, Timestamp};
+use serde_json::Value as Json;
 
+use crate::answer::scalar;
 use crate::clock::Clock;
+use crate::dataset::refusal;
+use crate::fanout::alternatives;
+use crate::listing::{End, Lister};
 use crate::outbound::Outbound;
+use crate::path::{Found, Path};
+use crate::place::{Places, address};
+use crate::progress::Quiet;
+use crate::session::{About, Answered, Ask, Halt, Reply, Session};
+use crate::sink::Sink;
 use crate::target::{Credential, Target};
+use crate::watch::instant;
+
+/// Somebody is waiting for the answer.
+const PATIENCE: Duration = Duration::minutes(1);
+/// Stands for the origin in a manifest's `tenant_uid` and `tenant_name`.
+const ORIGIN: &str = "@origin";
 
 /// What a credential turned out to be good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,4 +43,309 @@ pub struct Preflight {
     pub warnings: Vec<Warning>,
     /// Requests it took.
     pub requests: u32,
+}
+
+/// See [`crate::authenticate`].
+pub(crate) async fn authenticate(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+) -> Result<(), Fault> {
+    let deadline = clock.now() + PATIENCE;
+    let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
+    identify(&session).await.map(|_| ()).map_err(|halt| plain(halt, &session))
+}
+
+/// See [`crate::preflight`].
+pub(crate) async fn preflight(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+) -> Result<Preflight, Fault> {
+    let deadline = clock.now() + PATIENCE;
+    let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
+    match check(&session).await {
+        Ok(preflight) => Ok(preflight),
+        Err(halt) => Err(plain(halt, &session)),
+    }
+}
+
+async fn check(session: &Session<'_>) -> Result<Preflight, Halt> {
+    let (tenant_uid, tenant_name) = identify(session).await?;
+    let subject = match &session.auth.subject {
+        None => String::new(),
+        Some(read) => match value(session, read).await? {
+            Some(found) => scalar(&found).unwrap_or_default(),
+            None => String::new(),
+        },
+    };
+    note_sold(session);
+    if let Some(read) = session.auth.granted.as_ref().and_then(|g| g.read.as_ref())
+        && read.path.is_some()
+        && let Some(found) = value(session, read).await?
+    {
+        session.watch.note_granted(permissions(&found));
+    }
+    let mut expires_at = session.watch.expires_at();
+    if expires_at.is_none()
+        && let Some(read) = session.auth.expiry.as_ref().and_then(|e| e.read.as_ref())
+        && let Some(found) = value(session, read).await?
+    {
+        expires_at = scalar(&found).as_deref().and_then(when);
+    }
+    let granted = session.watch.granted();
+    let lacking = match &granted {
+        Some(granted) => by_grants(session, granted),
+        None => by_probes(session).await?,
+    };
+    let readiness =
+        session.target.app.supported().into_iter().map(|kind| ready(session, kind, &lacking)).collect();
+    let excess = granted.as_deref().map(|granted| excess(session, granted)).unwrap_or_default();
+    Ok(Preflight {
+        identity: Identity { tenant_uid, tenant_name, subject, granted, expires_at },
+        readiness,
+        excess,
+        warnings: session.warnings(),
+        requests: session.cost().requests,
+    })
+}
+
+/// Which tenant the credential belongs to: id and name.
+async fn identify(session: &Session<'_>) -> Result<(String, String), Halt> {
+    let read = &session.target.app.manifest.identity;
+    let ask = ask(session, &read.host, &read.path)?;
+    let origin = session.target.origins.get(&read.host).map(|u| u.origin().ascii_serialization());
+    let reply = match session.exchange(&ask).await? {
+        Answered::Value(reply) => reply,
+        Answered::Absent | Answered::NotModified => {
+            let detail = "The answer does not say which tenant this is";
+            return Err(Halt::Fault(session.fault(&ask, FailureCause::Protocol, Rung::Permission, detail)));
+        }
+    };
+    let part = |at: &str| match at {
+        ORIGIN => origin.clone(),
+        at => match Path::new(at).get(&reply.json) {
+            Found::Value(json) if !json.is_null() => scalar(json).filter(|text| !text.is_empty()),
+            _ => None,
+        },
+    };
+    let missing = |at: &str| {
+        let detail = format!("The answer does not say which tenant this is: `{at}` is missing");
+        Halt::Fault(session.fault(&ask, FailureCause::Protocol, Rung::Permission, detail))
+    };
+    let uid = part(&read.tenant_uid).ok_or_else(|| missing(&read.tenant_uid))?;
+    let name = part(&read.tenant_name).unwrap_or_else(|| uid.clone());
+    Ok((uid, name))
+}
+
+/// Notes the permissions that were told when the token was bought.
+pub(crate) fn note_sold(session: &Session<'_>) {
+    if let Some(read) = session.auth.granted.as_ref().and_then(|g| g.read.as_ref())
+        && read.path.is_none()
+        && let Some(found) = sold(session, &read.at)
+    {
+        session.watch.note_granted(permissions(&found));
+    }
+}
+
+/// A value of the answers that came with the token; the last one that has it.
+fn sold(session: &Session<'_>, at: &str) -> Option<Json> {
+    let path = Path::new(at);
+    session.authenticator.answers().iter().rev().find_map(|answer| match path.get(answer) {
+        Found::Value(json) if !json.is_null() => Some(json.clone()),
+        _ => None,
+    })
+}
+
+/// One value, read by one request or out of what came with the token.
+async fn value(session: &Session<'_>, read: &ReadAt) -> Result<Option<Json>, Halt> {
+    let Some(path) = &read.path else { return Ok(sold(session, &read.at)) };
+    let ask = ask(session, &read.host, path)?;
+    let Answered::Value(Reply { json, .. }) = session.exchange(&ask).await? else { return Ok(None) };
+    Ok(match Path::new(&read.at).get(&json) {
+        Found::Value(found) if !found.is_null() => Some(found.clone()),
+        _ => None,
+    })
+}
+
+fn ask<'r>(session: &'r Session<'_>, host: &str, path: &str) -> Result<Ask<'r>, Halt> {
+    let about = About { template: path.to_owned(), ..About::default() };
+    let made = address(session.target, host, path, &Places::default())
+        .and_then(|url| Ok((url, session.target.host_headers(host)?)));
+    match made {
+        Ok((url, headers)) => Ok(Ask {
+            method: Method::GET,
+            url,
+            headers,
+            body: None,
+            rules: [&[], session.target.app.manifest.answer.as_slice()],
+            graphql: None,
+            etag: None,
+            about,
+        }),
+        Err(detail) => Err(Halt::Fault(Box::new(Fault {
+            cause: FailureCause::Internal,
+            reached: Rung::NotSent,
+            dataset: None,
+            request: None,
+            status: None,
+            vendor_message: None,
+            request_id: None,
+            needs: Vec::new(),
+            detail: session.scrub.clean(&detail),
+            at: session.clock.now(),
+        }))),
+    }
+}
+
+/// A list of names, or a map of name to level.
+fn permissions(json: &Json) -> Vec<String> {
+    match json {
+        Json::Array(items) => items.iter().filter_map(scalar).collect(),
+        Json::Object(map) => {
+            map.iter().filter_map(|(name, level)| Some(format!("{name}:{}", scalar(level)?))).collect()
+        }
+        Json::String(text) => text.split([' ', ',']).filter(|p| !p.is_empty()).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// An instant in an answer: text, or seconds since 1970.
+fn when(text: &str) -> Option<Timestamp> {
+    instant(text).or_else(|| text.parse::<i64>().ok().map(|s| Timestamp(s.saturating_mul(1000))))
+}
+
+/// What is granted with all that it contains.
+fn closure(session: &Session<'_>, granted: &[String]) -> BTreeSet<String> {
+    let mut held: BTreeSet<String> = BTreeSet::new();
+    let mut open: Vec<String> = granted.to_vec();
+    while let Some(permission) = open.pop() {
+        open.extend(session.auth.implies.get(&permission).into_iter().flatten().cloned());
+        // Vendors that grade a permission mean the higher grade to contain the lower.
+        if let Some((name, level)) = permission.rsplit_once(':') {
+            let below = match level {
+                "admin" => Some("write"),
+                "write" => Some("read"),
+                _ => None,
+            };
+            open.extend(below.map(|below| format!("{name}:{below}")).filter(|p| !held.contains(p)));
+        }
+        if !held.insert(permission) {
+            continue;
+        }
+    }
+    held
+}
+
+/// The permissions of each dataset that cannot be read, by what the vendor says is granted.
+fn by_grants(session: &Session<'_>, granted: &[String]) -> BTreeMap<String, Vec<String>> {
+    let held = closure(session, granted);
+    let mut lacking = BTreeMap::new();
+    for dataset in &session.target.app.datasets {
+        let any_of = dataset.spec.permission.get(&session.auth.id).map_or(&[][..], Vec::as_slice);
+        if !any_of.is_empty() && !any_of.iter().any(|p| held.contains(p)) {
+            lacking.insert(dataset.spec.name.clone(), any_of.to_vec());
+        }
+    }
+    lacking
+}
+
+/// The same where the vendor does not tell what is granted: the first page of each dataset is tried.
+async fn by_probes(session: &Session<'_>) -> Result<BTreeMap<String, Vec<String>>, Halt> {
+    let mut lacking = BTreeMap::new();
+    let offered = |d: &&DatasetSpec| {
+        d.spec.deployments.is_empty() || d.spec.deployments.contains(&session.target.deployment)
+    };
+    for dataset in session.target.app.datasets.iter().filter(offered) {
+        if let Some(fault) = probe(session, dataset).await? {
+            let named = dataset.spec.permission.get(&session.auth.id).cloned().unwrap_or_default();
+            let needs = if named.is_empty() { vec![fault.detail.clone()] } else { named };
+            lacking.insert(dataset.spec.name.clone(), needs);
+        }
+    }
+    Ok(lacking)
+}
+
+/// Whether a dataset is refused for want of permission. Other faults say nothing about permissions.
+async fn probe(session: &Session<'_>, dataset: &DatasetSpec) -> Result<Option<Box<Fault>>, Halt> {
+    let sink = Sink::new(&Quiet, session.clock, &dataset.spec.name, 0, 0, false);
+    let lister = Lister::new(session, dataset, &sink, None);
+    let mut refused = None;
+    for alternative in alternatives(dataset) {
+        let requests: Vec<usize> = (0..dataset.requests.len())
+            .filter(|i| dataset.requests[*i].spec.alternative == alternative)
+            // What walks other records cannot be tried without them; its own run will tell.
+            .filter(|i| dataset.requests[*i].spec.for_each.is_none())
+            .collect();
+        let Some(first) = requests.first() else { return Ok(None) };
+        let read = lister.first_page(*first).await;
+        match &read.end {
+            End::Fault(fault) if fault.cause == FailureCause::Credentials => {
+                return Err(Halt::Fault(fault.clone()));
+            }
+            End::Wait(until) => return Err(Halt::Wait(*until)),
+            _ => {}
+        }
+        match refusal(std::slice::from_ref(&read)) {
+            Some(fault) => {
+                if fault.cause == FailureCause::Permission {
+                    refused.get_or_insert(fault);
+                }
+            }
+            None => return Ok(None),
+        }
+    }
+    Ok(refused)
+}
+
+fn ready(session: &Session<'_>, kind: ScanKind, lacking: &BTreeMap<String, Vec<String>>) -> Readiness {
+    let (mut missing, mut gaps) = (BTreeSet::new(), BTreeSet::new());
+    for dataset in session.target.app.datasets_of(kind) {
+        // Any one of a list suffices, so that it is named as a whole.
+        let Some(needs) = lacking.get(&dataset.spec.name).map(|n| n.join(" or ")) else { continue };
+        if dataset.spec.required.contains(&kind) {
+            missing.insert(needs);
+        } else {
+            gaps.insert(needs);
+        }
+    }
+    let gaps = gaps.difference(&missing).cloned().collect();
+    Readiness { kind, ready: missing.is_empty(), missing: missing.into_iter().collect(), gaps }
+}
+
+/// Granted permissions that no dataset names.
+fn excess(session: &Session<'_>, granted: &[String]) -> Vec<String> {
+    let needed: BTreeSet<&String> = session
+        .target
+        .app
+        .datasets
+        .iter()
+        .flat_map(|d| d.spec.permission.get(&session.auth.id).into_iter().flatten())
+        .collect();
+    granted.iter().filter(|p| !needed.contains(p)).cloned().collect()
+}
+
+/// Nobody waits here: every end is a fault.
+fn plain(halt: Halt, session: &Session<'_>) -> Fault {
+    let local = |cause, detail: String| Fault {
+        cause,
+        reached: Rung::Authenticated,
+        dataset: None,
+        request: None,
+        status: None,
+        vendor_message: None,
+        request_id: None,
+        needs: Vec::new(),
+        detail: session.scrub.clean(&detail),
+        at: session.clock.now(),
+    };
+    match halt {
+        Halt::Fault(fault) => *fault,
+        Halt::NotApplicable(reason) => local(FailureCause::Protocol, reason),
+        Halt::Wait(until) => {
+            local(FailureCause::Throttled, format!("The vendor wants to be left alone until {until}"))
+        }
+    }
 }

@@ -66,6 +66,8 @@ pub struct Checkpoint {
     pub part: u32,
     /// The manifest's revision.
     pub revision: u32,
+    /// When the oldest of it was read.
+    pub(crate) read_at: Timestamp,
     /// What was read.
     pub(crate) listings: Vec<ListingPart>,
 }
@@ -108,6 +110,10 @@ pub trait Progress: Send + Sync {
     fn dataset(&self, name: &str, state: DatasetState);
     /// So many records of a dataset have been read so far.
     fn records(&self, name: &str, records: u64);
+    /// Whether [`Progress::checkpoint`] keeps anything. If not, no parts are made.
+    fn keeps_checkpoints(&self) -> bool {
+        true
+    }
     /// Stores a part, under the lease's fence. `Break` stops the run: the lease is lost or the run was cancelled.
     fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, ControlFlow<()>>;
 }
@@ -133,6 +139,9 @@ pub struct Quiet;
 impl Progress for Quiet {
     fn dataset(&self, _: &str, _: DatasetState) {}
     fn records(&self, _: &str, _: u64) {}
+    fn keeps_checkpoints(&self) -> bool {
+        false
+    }
     fn checkpoint(&self, _: Checkpoint) -> BoxFuture<'_, ControlFlow<()>> {
         Box::pin(std::future::ready(ControlFlow::Continue(())))
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use catalog::App;
 use catalog::manifest::Deployment;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use url::Url;
 
@@ -29,6 +30,32 @@ pub struct Credential {
     pub auth: String,
     /// The values by field name ([`catalog::manifest::AuthKind::fields`]), also those that are not secret.
     pub values: BTreeMap<String, SecretString>,
+}
+
+impl Target {
+    /// The headers that a host gets with every request.
+    ///
+    /// # Errors
+    /// What is wrong with the manifest.
+    pub(crate) fn host_headers(&self, host: &str) -> Result<HeaderMap, String> {
+        let hosts = self.app.deployment(&self.deployment).map(|d| &d.hosts);
+        hosts.and_then(|h| h.get(host)).map_or_else(|| Ok(HeaderMap::new()), |host| headers(&host.headers))
+    }
+}
+
+/// Headers as a manifest writes them.
+///
+/// # Errors
+/// What is wrong with the manifest.
+pub(crate) fn headers(written: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
+    written
+        .iter()
+        .map(|(name, value)| {
+            let wrong = || format!("`{name}: {value}` cannot be sent as a header");
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+            Ok((name, HeaderValue::from_str(value).map_err(|_| wrong())?))
+        })
+        .collect()
 }
 
 impl fmt::Debug for Credential {

@@ -1,0 +1,504 @@
+//! One run's dealings with a vendor: each exchange with its retries, waits, budgets, and what it says about the credential.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use catalog::manifest::{AnswerRule, Auth, Limits};
+use http::{HeaderMap, HeaderValue, Method};
+use model::dataset::Cost;
+use model::diagnosis::{Fault, Rung, Warning};
+use model::scan::FailureCause;
+use model::time::{Duration, Timestamp};
+use serde_json::Value as Json;
+use url::Url;
+
+use crate::auth::Authenticator;
+use crate::clock::Clock;
+use crate::judge::{Means, Verdict, Yardstick, judge};
+use crate::outbound::{Bounds, Call, NetError, Outbound};
+use crate::pace::{Pace, Pool, SHORT_WAIT, UNTOLD_WAIT};
+use crate::path::Path;
+use crate::scrub::Scrubber;
+use crate::target::{Credential, Target};
+use crate::watch::Watch;
+
+/// Retries of one request.
+const RETRIES: u32 = 3;
+/// The first back-off; it doubles.
+const BACK_OFF: Duration = Duration::seconds(1);
+/// Redirects followed for one request.
+const REDIRECTS: u32 = 3;
+/// A vendor's clock may differ by this much before it explains a refusal.
+const SKEW: Duration = Duration::minutes(2);
+
+/// Why reading goes no further here.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// It failed.
+    Fault(Box<Fault>),
+    /// The plan or version does not have it.
+    NotApplicable(String),
+    /// The vendor wants to be left alone until then.
+    Wait(Timestamp),
+}
+
+/// One request to make.
+pub(crate) struct Ask<'r> {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    /// Its own headers, and those of its host.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Vec<u8>>,
+    /// The dataset's rules, then the application's.
+    pub(crate) rules: [&'r [AnswerRule]; 2],
+    /// For GraphQL: where the records are.
+    pub(crate) graphql: Option<&'r Path>,
+    /// The validator of the answer that is kept.
+    pub(crate) etag: Option<&'r str>,
+    pub(crate) about: About,
+}
+
+/// What a request is about, for faults and warnings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct About {
+    pub(crate) dataset: Option<String>,
+    /// The path with its placeholders: the same for all turns of a fan-out.
+    pub(crate) template: String,
+    pub(crate) needs: Vec<String>,
+}
+
+/// What came of it.
+pub(crate) enum Answered {
+    Value(Reply),
+    Absent,
+    NotModified,
+}
+
+/// A usable answer.
+pub(crate) struct Reply {
+    pub(crate) json: Json,
+    pub(crate) headers: HeaderMap,
+    /// Where it came from, redirects followed.
+    pub(crate) url: Url,
+}
+
+/// Who a request is made as.
+enum Who {
+    /// The credential, taking turns with the others.
+    Credential,
+    /// With these headers, within the turn of another request: to buy a token.
+    Given(HeaderMap),
+}
+
+/// The state of one run.
+pub(crate) struct Session<'a> {
+    pub(crate) outbound: &'a Outbound,
+    pub(crate) target: &'a Target,
+    pub(crate) credential: &'a Credential,
+    pub(crate) auth: &'a Auth,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) scrub: Scrubber,
+    pub(crate) pace: Pace,
+    pub(crate) watch: Watch,
+    pub(crate) deadline: Timestamp,
+    pub(crate) authenticator: Authenticator,
+    limits: &'a Limits,
+    requests_left: AtomicU32,
+    requests: AtomicU32,
+    retries: AtomicU32,
+    run_bytes: AtomicU64,
+    by_dataset: Mutex<BTreeMap<String, u32>>,
+}
+
+impl<'a> Session<'a> {
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// The application has no such way to authenticate.
+    pub(crate) fn new(
+        outbound: &'a Outbound,
+        target: &'a Target,
+        credential: &'a Credential,
+        clock: &'a dyn Clock,
+        deadline: Timestamp,
+        blocked_until: Option<Timestamp>,
+    ) -> Result<Self, Box<Fault>> {
+        let manifest = &target.app.manifest;
+        let Some(auth) = target.app.auth(&credential.auth) else {
+            return Err(Box::new(Fault {
+                cause: FailureCause::Internal,
+                reached: Rung::NotSent,
+                dataset: None,
+                request: None,
+                status: None,
+                vendor_message: None,
+                request_id: None,
+                needs: Vec::new(),
+                detail: format!("{} has no way to authenticate called `{}`", manifest.name, credential.auth),
+                at: clock.now(),
+            }));
+        };
+        let scrub = Scrubber::default();
+        Authenticator::teach(&scrub, auth, credential);
+        let limits = &manifest.limits;
+        Ok(Self {
+            outbound,
+            target,
+            credential,
+            auth,
+            clock,
+            scrub,
+            pace: Pace::new(&manifest.throttle, blocked_until),
+            watch: Watch::default(),
+            deadline,
+            authenticator: Authenticator::default(),
+            limits,
+            requests_left: AtomicU32::new(limits.requests),
+            requests: AtomicU32::new(0),
+            retries: AtomicU32::new(0),
+            run_bytes: AtomicU64::new(u64::from(limits.run_mib) << 20),
+            by_dataset: Mutex::default(),
+        })
+    }
+
+    /// What the run has spent.
+    pub(crate) fn cost(&self) -> Cost {
+        Cost {
+            requests: self.requests.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+            bytes: (u64::from(self.limits.run_mib) << 20) - self.run_bytes.load(Ordering::Relaxed),
+            throttled_ms: self.pace.throttled_ms.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Requests sent for a dataset.
+    pub(crate) fn requests_of(&self, dataset: &str) -> u32 {
+        let by = self.by_dataset.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        by.get(dataset).copied().unwrap_or(0)
+    }
+
+    /// What is not broken yet.
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = self.watch.warnings(self.clock.now());
+        warnings.extend(self.pace.warning());
+        warnings
+    }
+
+    /// A fault about a request.
+    pub(crate) fn fault(
+        &self,
+        ask: &Ask<'_>,
+        cause: FailureCause,
+        reached: Rung,
+        detail: impl Into<String>,
+    ) -> Box<Fault> {
+        Box::new(Fault {
+            cause,
+            reached,
+            dataset: ask.about.dataset.clone(),
+            request: Some(self.scrub.clean(&label(&ask.method, &ask.url))),
+            status: None,
+            vendor_message: None,
+            request_id: None,
+            needs: Vec::new(),
+            detail: self.scrub.clean(&detail.into()),
+            at: self.clock.now(),
+        })
+    }
+
+    /// Makes a request as the credential, in its turn.
+    pub(crate) async fn exchange(&self, ask: &Ask<'_>) -> Result<Answered, Halt> {
+        self.exchange_as(ask, Who::Credential).await
+    }
+
+    /// Makes a request that buys a token, with headers of its own, within the turn of the request that needs it.
+    pub(crate) async fn buy(&self, ask: &Ask<'_>, headers: HeaderMap) -> Result<Reply, Halt> {
+        let fault = self.fault(ask, FailureCause::Protocol, Rung::Http, "The answer holds no token");
+        match self.exchange_as(ask, Who::Given(headers)).await? {
+            Answered::Value(reply) => Ok(reply),
+            Answered::Absent | Answered::NotModified => Err(Halt::Fault(fault)),
+        }
+    }
+
+    async fn exchange_as(&self, ask: &Ask<'_>, who: Who) -> Result<Answered, Halt> {
+        let mut url = ask.url.clone();
+        let pool = if ask.graphql.is_some() { Pool::Graphql } else { Pool::Rest };
+        let (mut tries, mut throttled, mut redirects, mut renewed) = (0, 0, 0, false);
+        loop {
+            self.ready(ask, pool).await?;
+            let turn = match &who {
+                Who::Credential => self.pace.turn().await,
+                Who::Given(_) => None,
+            };
+            // While this one waited for its turn, another may have learnt that there is no point.
+            self.ready(ask, pool).await?;
+            let (headers, generation) = match &who {
+                Who::Credential => Box::pin(self.authenticator.headers(self)).await?,
+                Who::Given(headers) => (headers.clone(), None),
+            };
+            self.pace.slot(self.clock).await;
+            let answer = self.send(ask, &url, headers).await;
+            drop(turn);
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(Failed::Spent(fault)) => return Err(Halt::Fault(fault)),
+                Err(Failed::Net(error)) if error.again && tries < RETRIES => {
+                    self.back_off(&mut tries).await;
+                    continue;
+                }
+                Err(Failed::Net(error)) => return Err(Halt::Fault(self.unanswered(ask, error))),
+            };
+            self.pace.open();
+            let now = self.clock.now();
+            self.pace.learn(pool, &answer.headers, now);
+            self.watch.learn(self, ask, &answer.headers);
+            let (status, headers) = (answer.status, answer.headers.clone());
+            let yardstick = Yardstick {
+                rules: ask.rules,
+                graphql: ask.graphql,
+                buys_token: matches!(who, Who::Given(_)),
+                conditional: ask.etag.is_some(),
+                limited: self.pace.says_limited(&headers),
+            };
+            let Verdict { meaning, vendor_message } = judge(&yardstick, &url, answer, &self.scrub);
+            let told = |mut fault: Box<Fault>| {
+                fault.status = Some(status.as_u16());
+                fault.request_id = request_id(&headers).map(|id| self.scrub.message(&id));
+                fault.vendor_message.clone_from(&vendor_message);
+                fault
+            };
+            match meaning {
+                Means::Value(json) => {
+                    self.accepted(&who);
+                    return Ok(Answered::Value(Reply { json, headers, url }));
+                }
+                Means::Absent => {
+                    self.accepted(&who);
+                    return Ok(Answered::Absent);
+                }
+                Means::NotModified => {
+                    self.accepted(&who);
+                    return Ok(Answered::NotModified);
+                }
+                Means::NotApplicable(reason) => {
+                    self.accepted(&who);
+                    return Err(Halt::NotApplicable(reason));
+                }
+                Means::Redirect(to) if redirects < REDIRECTS && ask.method == Method::GET => {
+                    redirects += 1;
+                    url = to;
+                }
+                Means::Redirect(_) => {
+                    let detail = "The answer redirects too often, or redirects a query";
+                    return Err(Halt::Fault(told(self.fault(
+                        ask,
+                        FailureCause::Protocol,
+                        Rung::Http,
+                        detail,
+                    ))));
+                }
+                Means::Retry if tries < RETRIES => self.back_off(&mut tries).await,
+                Means::Retry => {
+                    let detail = format!("The vendor answered {} times with a server error", tries + 1);
+                    let fault = told(self.fault(ask, FailureCause::Remote, Rung::Http, detail));
+                    self.watch.failed(&ask.url, &fault);
+                    return Err(Halt::Fault(fault));
+                }
+                Means::Throttled => {
+                    let asked = self.pace.asked(pool, &headers, now);
+                    self.throttle(ask, pool, asked, &mut throttled, &told).await?;
+                }
+                Means::Credentials(reason) => {
+                    if let Some(generation) = generation
+                        && !renewed
+                    {
+                        renewed = true;
+                        self.authenticator.expire(generation).await;
+                        continue;
+                    }
+                    return Err(Halt::Fault(told(self.refused(ask, &headers, &who, reason))));
+                }
+                Means::Permission(reason) => {
+                    self.accepted(&who);
+                    let detail = reason.unwrap_or_else(|| {
+                        "The vendor accepts the credential but does not let it read this".to_owned()
+                    });
+                    let mut fault = self.fault(ask, FailureCause::Permission, Rung::Authenticated, detail);
+                    fault.needs.clone_from(&ask.about.needs);
+                    return Err(Halt::Fault(told(fault)));
+                }
+                Means::Protocol(detail) => {
+                    let reached = if status.is_success() { Rung::Permission } else { Rung::Http };
+                    return Err(Halt::Fault(told(self.fault(ask, FailureCause::Protocol, reached, detail))));
+                }
+            }
+        }
+    }
+
+    /// Waits while the vendor wants that, for a short time. Nothing is sent after the deadline, nor where this run has
+    /// learnt that it is in vain.
+    async fn ready(&self, ask: &Ask<'_>, pool: Pool) -> Result<(), Halt> {
+        loop {
+            if let Some(mut fault) = self.watch.in_vain(&ask.url) {
+                fault.dataset.clone_from(&ask.about.dataset);
+                return Err(Halt::Fault(fault));
+            }
+            let now = self.clock.now();
+            if now >= self.deadline {
+                let detail = "The run's deadline passed before this was read";
+                return Err(Halt::Fault(self.fault(ask, FailureCause::Throttled, Rung::NotSent, detail)));
+            }
+            let Some(until) = self.pace.blocked(pool, now) else { return Ok(()) };
+            let wait = until - now;
+            if wait > SHORT_WAIT || until >= self.deadline {
+                return Err(self.long_wait(ask, until));
+            }
+            self.pace.throttled_ms.fetch_add(wait.to_std().as_millis() as u64, Ordering::Relaxed);
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    fn long_wait(&self, ask: &Ask<'_>, until: Timestamp) -> Halt {
+        if until < self.deadline {
+            return Halt::Wait(until);
+        }
+        let detail =
+            format!("The vendor's rate limit lasts until {until}, which is after the run's deadline");
+        Halt::Fault(self.fault(ask, FailureCause::Throttled, Rung::Authenticated, detail))
+    }
+
+    async fn throttle(
+        &self,
+        ask: &Ask<'_>,
+        pool: Pool,
+        asked: Option<(Timestamp, Vec<Pool>)>,
+        throttled: &mut u32,
+        told: &(dyn Fn(Box<Fault>) -> Box<Fault> + Sync),
+    ) -> Result<(), Halt> {
+        let now = self.clock.now();
+        let patient = *throttled < RETRIES;
+        *throttled += 1;
+        let (until, pools) = match asked {
+            // "Now" has been tried; a limit that still holds is not over.
+            Some((until, pools)) if until > now || patient => (until.max(now + BACK_OFF), pools),
+            None if patient => {
+                let wait = Duration(BACK_OFF.0 << *throttled);
+                (now + wait + self.clock.jitter(wait), vec![pool])
+            }
+            _ => (now + UNTOLD_WAIT, vec![pool]),
+        };
+        // However short the vendor says, a limit that holds for so many requests in a row is a long one.
+        let until = if patient { until } else { until.max(now + UNTOLD_WAIT) };
+        self.pace.block(&pools, until);
+        if until - now <= SHORT_WAIT && until < self.deadline {
+            self.retries.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        Err(match self.long_wait(ask, until) {
+            Halt::Fault(fault) => Halt::Fault(told(fault)),
+            other => other,
+        })
+    }
+
+    async fn back_off(&self, tries: &mut u32) {
+        let base = Duration(BACK_OFF.0 << *tries);
+        *tries += 1;
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.clock.sleep(base + self.clock.jitter(base)).await;
+    }
+
+    async fn send(
+        &self,
+        ask: &Ask<'_>,
+        url: &Url,
+        credential: HeaderMap,
+    ) -> Result<crate::outbound::Answer, Failed> {
+        let spent = self
+            .requests_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .is_err();
+        if spent {
+            let detail = format!(
+                "The run's budget of {} requests is used up (`limits.requests` of the application)",
+                self.limits.requests
+            );
+            return Err(Failed::Spent(self.fault(ask, FailureCause::Internal, Rung::NotSent, detail)));
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(dataset) = &ask.about.dataset {
+            let mut by = self.by_dataset.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *by.entry(dataset.clone()).or_default() += 1;
+        }
+        let mut headers = ask.headers.clone();
+        if let Some(etag) = ask.etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
+            headers.insert(http::header::IF_NONE_MATCH, etag);
+        }
+        if !headers.contains_key(http::header::ACCEPT) {
+            headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
+        }
+        headers.extend(credential);
+        let bounds = Bounds {
+            answer_bytes: u64::from(self.limits.answer_mib) << 20,
+            run_bytes: &self.run_bytes,
+            seconds: self.limits.request_seconds,
+        };
+        tracing::debug!(request = %self.scrub.clean(&label(&ask.method, url)), "asking");
+        let call = Call { method: ask.method.clone(), url: url.clone(), headers, body: ask.body.clone() };
+        self.outbound.send(call, &bounds).await.map_err(Failed::Net)
+    }
+
+    /// The vendor knew the credential in this answer.
+    fn accepted(&self, who: &Who) {
+        if matches!(who, Who::Credential) {
+            self.watch.accepted();
+        }
+    }
+
+    fn unanswered(&self, ask: &Ask<'_>, error: NetError) -> Box<Fault> {
+        let fault = self.fault(ask, error.cause, error.reached, error.detail);
+        if error.cause == FailureCause::Unreachable {
+            self.watch.failed(&ask.url, &fault);
+        }
+        fault
+    }
+
+    /// The vendor does not accept the credential; unless it is our clock.
+    fn refused(&self, ask: &Ask<'_>, headers: &HeaderMap, who: &Who, reason: Option<String>) -> Box<Fault> {
+        if let Some(theirs) = crate::pace::date(headers) {
+            let off = self.clock.now() - theirs;
+            if off.0.abs() > SKEW.0 {
+                let minutes = (off.0.abs() + 30_000) / 60_000;
+                let way = if off.0 > 0 { "ahead of" } else { "behind" };
+                let detail = format!(
+                    "This server's clock is {minutes} min {way} the vendor's, so that the refusal says nothing about the credential"
+                );
+                return self.fault(ask, FailureCause::Internal, Rung::Http, detail);
+            }
+        }
+        let detail = reason.unwrap_or_else(|| "The vendor does not accept the credential".to_owned());
+        let fault = self.fault(ask, FailureCause::Credentials, Rung::Http, detail);
+        self.watch.refused(&fault, matches!(who, Who::Given(_)));
+        fault
+    }
+}
+
+/// Why nothing came back.
+enum Failed {
+    Spent(Box<Fault>),
+    Net(NetError),
+}
+
+/// Method, origin and path: what faults and evidence call a request.
+pub(crate) fn label(method: &Method, url: &Url) -> String {
+    format!("{method} {}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// The vendor's id of an exchange: `X-GitHub-Request-Id`, `x-okta-request-id`, `request-id` and the like.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    const ENDINGS: [&str; 4] = ["request-id", "requestid", "correlation-id", "trace-id"];
+    headers
+        .iter()
+        .filter(|(name, _)| ENDINGS.iter().any(|ending| name.as_str().ends_with(ending)))
+        .find_map(|(_, value)| value.to_str().ok().map(str::to_owned))
+}
