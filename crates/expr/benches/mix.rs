@@ -122,18 +122,25 @@ fn plugins() -> (Arc<Shape>, Vec<Record>) {
     (shape, records)
 }
 
-/// Asks about every record, as assess does: the plain answer, and the evidence of what does not pass.
-fn judge(bound: &Bound<'_>, records: &[Record], evidence: bool) -> usize {
+/// Asks every check about every record, record by record as assess does: the plain answer, and the evidence of what does
+/// not pass.
+fn judge(checks: &[Bound<'_>], records: &[Record], evidence: bool) -> usize {
     let mut failing = 0;
     for record in records {
-        if bound.test(Some(record)) != Truth::True {
-            failing += 1;
-            if evidence {
-                black_box(bound.eval(Some(record)));
+        for check in checks {
+            if check.test(Some(record)) != Truth::True {
+                failing += 1;
+                if evidence {
+                    black_box(check.eval(Some(record)));
+                }
             }
         }
     }
     failing
+}
+
+fn bind<'a>(programs: &'a [Program], inputs: &Inputs<'a>) -> Vec<Bound<'a>> {
+    programs.iter().map(|p| p.bind(inputs)).collect()
 }
 
 fn best(rounds: usize, mut run: impl FnMut()) -> Duration {
@@ -190,16 +197,9 @@ fn main() {
             let datasets = BTreeMap::from([("identities".to_owned(), view)]);
             let inputs = Inputs { datasets: &datasets, params: &params, now: NOW };
             let one = std::slice::from_ref(&settings);
-            let mut failing = 0;
-            for program in &scalar {
-                failing += judge(&program.bind(&inputs), one, evidence);
-            }
-            for program in &per_account {
-                failing += judge(&program.bind(&inputs), &accounts, evidence);
-            }
-            for program in &per_plugin {
-                failing += judge(&program.bind(&inputs), &plugins, evidence);
-            }
+            let failing = judge(&bind(&scalar, &inputs), one, evidence)
+                + judge(&bind(&per_account, &inputs), &accounts, evidence)
+                + judge(&bind(&per_plugin, &inputs), &plugins, evidence);
             failing
         };
         let evaluations = scalar.len() + per_account.len() * count + plugins.len();
@@ -215,7 +215,7 @@ fn main() {
         let datasets = BTreeMap::from([("identities".to_owned(), view)]);
         let inputs = Inputs { datasets: &datasets, params: &params, now: NOW };
         for (source, program) in ACCOUNT_CHECKS.iter().zip(&per_account) {
-            let bound = program.bind(&inputs);
+            let bound = [program.bind(&inputs)];
             report(source, best(rounds, || _ = black_box(judge(&bound, &accounts, false))), count);
         }
         let index = best(rounds, || {
@@ -228,7 +228,7 @@ fn main() {
     }
     let view = DatasetView::complete(&identity_shape, &[]);
     let datasets = BTreeMap::from([("identities".to_owned(), view)]);
-    let bound = per_plugin[0].bind(&Inputs { datasets: &datasets, params: &params, now: NOW });
+    let bound = [per_plugin[0].bind(&Inputs { datasets: &datasets, params: &params, now: NOW })];
     println!();
     report(
         "plugins: six scopes each",

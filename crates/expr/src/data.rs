@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 #[expect(clippy::disallowed_types, reason = "only looked up, never walked")]
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock};
 
 use model::time::Timestamp;
@@ -66,10 +67,33 @@ impl<'a> DatasetView<'a> {
 #[derive(Debug, Default)]
 #[expect(clippy::disallowed_types, reason = "only looked up, never walked")]
 pub(crate) struct Index {
-    texts: HashMap<Arc<str>, Vec<u32>>,
-    others: HashMap<Key, Vec<u32>>,
+    texts: HashMap<Arc<str>, Positions>,
+    others: HashMap<Key, Positions>,
     /// Records whose value is unknown: they may or may not match any key.
     unplaced: Vec<u32>,
+}
+
+/// One position, as a key has, or several, as another field may.
+#[derive(Debug)]
+enum Positions {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl Positions {
+    fn add(&mut self, at: u32) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![*first, at]),
+            Self::Many(all) => all.push(at),
+        }
+    }
+
+    fn as_slice(&self) -> &[u32] {
+        match self {
+            Self::One(at) => std::slice::from_ref(at),
+            Self::Many(all) => all,
+        }
+    }
 }
 
 /// A value other than a text that can be looked up: not floating point, which equals across types, nor lists and objects.
@@ -97,14 +121,17 @@ impl Key {
 
 impl Index {
     fn build(records: &[Record], field: usize) -> Self {
+        fn add<K>(entry: Entry<'_, K, Positions>, at: u32) {
+            entry.and_modify(|positions| positions.add(at)).or_insert(Positions::One(at));
+        }
         let mut index = Self::default();
         for (at, record) in records.iter().enumerate() {
             // More than 4 billion records do not fit the memory this runs in.
             let at = u32::try_from(at).unwrap_or(u32::MAX);
             match record.values.get(field) {
-                Some(Value::String(text)) => index.texts.entry(Arc::clone(text)).or_default().push(at),
+                Some(Value::String(text)) => add(index.texts.entry(Arc::clone(text)), at),
                 Some(value) => match Key::of(&V::of(value)) {
-                    Some(key) => index.others.entry(key).or_default().push(at),
+                    Some(key) => add(index.others.entry(key), at),
                     None => index.unplaced.push(at),
                 },
                 None => index.unplaced.push(at),
@@ -119,6 +146,6 @@ impl Index {
             Some(text) => self.texts.get(text),
             None => self.others.get(&Key::of(wanted)?),
         };
-        Some((hits.map_or(&[], Vec::as_slice), &self.unplaced))
+        Some((hits.map_or(&[], Positions::as_slice), &self.unplaced))
     }
 }

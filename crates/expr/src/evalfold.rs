@@ -6,7 +6,8 @@ use model::value::{List, Record, Value};
 
 use crate::data::DatasetView;
 use crate::error::Fault;
-use crate::eval::{Eval, Frame, Frames, worse};
+use crate::eval::{Eval, Frame, Frames};
+use crate::evalops::worse;
 use crate::ir::{Fold, FoldKind, Node, Range};
 use crate::outcome::Missing;
 use crate::trace::{Step, Trace};
@@ -170,7 +171,8 @@ impl<'a, T: Trace> Eval<'a, T> {
                 }
             };
             let frame = Frame { value, origin, outer: frames };
-            let condition = self.eval(&fold.condition, Some(&frame));
+            let quick = self.quick(&fold.condition, Some(&frame));
+            let condition = quick.map_or_else(|| self.eval(&fold.condition, Some(&frame)), V::Bool);
             let next = match (fold.kind, condition) {
                 (FoldKind::Exists, V::Bool(true)) | (FoldKind::All, V::Bool(false)) => {
                     self.trace.forget(start, element);

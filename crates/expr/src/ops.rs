@@ -16,8 +16,18 @@ const CALENDAR: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_30
 /// CEL's longest duration: 64 bits of nanoseconds, in milliseconds.
 const LONGEST: i64 = i64::MAX / 1_000_000;
 
+/// Whether an instant is in the calendar.
+pub(crate) fn is_timestamp(ms: i64) -> bool {
+    CALENDAR.contains(&ms)
+}
+
+/// Whether a duration is not too long.
+pub(crate) fn is_duration(ms: i64) -> bool {
+    (-LONGEST..=LONGEST).contains(&ms)
+}
+
 fn timestamp(ms: Option<i64>) -> Result<V<'static>, Fault> {
-    ms.filter(|ms| CALENDAR.contains(ms)).map(|ms| V::Timestamp(Timestamp(ms))).ok_or(Fault::Overflow)
+    ms.filter(|ms| is_timestamp(*ms)).map(|ms| V::Timestamp(Timestamp(ms))).ok_or(Fault::Overflow)
 }
 
 fn duration(ms: Option<i64>) -> Result<V<'static>, Fault> {
@@ -61,6 +71,20 @@ pub(crate) fn equal(a: &V<'_>, b: &V<'_>) -> Option<bool> {
                 _ => false,
             }
         }
+    })
+}
+
+/// The same for the most frequent pairs; `None` for all others.
+#[inline]
+pub(crate) fn plainly_equal(a: &Value, b: &Value) -> Option<bool> {
+    Some(match (a, b) {
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::String(a), Value::String(b)) => a == b,
+        (Value::Int(a), Value::Int(b)) => a == b,
+        (Value::Null, Value::Null) => true,
+        (Value::Null, Value::Bool(_) | Value::String(_) | Value::Int(_) | Value::Timestamp(_))
+        | (Value::Bool(_) | Value::String(_) | Value::Int(_) | Value::Timestamp(_), Value::Null) => false,
+        _ => return None,
     })
 }
 

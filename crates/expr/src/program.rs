@@ -151,7 +151,8 @@ impl Bound<'_> {
 
     fn run<'r, T: Trace>(&'r self, record: Option<&'r Record>, trace: T) -> (V<'r>, u64, T) {
         let mut eval = Eval { bound: self, record, trace, steps: self.program.weight };
-        let value = eval.eval(&self.program.root, None);
+        let root = &self.program.root;
+        let value = eval.quick(root, None).map_or_else(|| eval.eval(root, None), V::Bool);
         (value, eval.steps, eval.trace)
     }
 }
