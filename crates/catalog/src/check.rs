@@ -140,6 +140,8 @@ pub struct Example {
     pub params: BTreeMap<String, Value>,
     /// The present.
     pub now: Timestamp,
+    /// Its JSON as it was written.
+    pub text: String,
     /// Where it stands in the file: the line of its first brace, from 1.
     pub line: usize,
 }

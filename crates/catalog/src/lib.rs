@@ -6,6 +6,7 @@
 
 mod app;
 mod check;
+pub mod docs;
 mod error;
 pub mod examples;
 mod load;
@@ -23,7 +24,7 @@ pub use standard::{Control, Standard};
 pub use template::{Part, Template};
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::id::{AppId, CheckId};
@@ -63,6 +64,12 @@ impl Catalog {
     #[must_use]
     pub fn load(folders: &[PathBuf]) -> Loaded {
         load::tree::load(folders)
+    }
+
+    /// A folder of the layout of the embedded one, in its place: the catalogue as it lies in a working tree.
+    #[must_use]
+    pub fn of_folder(folder: &Path) -> Loaded {
+        load::tree::of_folder(folder)
     }
 
     /// An application.

@@ -89,6 +89,7 @@ fn one(block: &RawExample, facts: &Facts<'_>) -> Result<Example, Wrong> {
         unavailable: BTreeSet::new(),
         params: BTreeMap::new(),
         now: DEFAULT_NOW,
+        text: block.text.trim().to_owned(),
         line: 0,
     };
     if !(object.contains_key("record")

@@ -98,6 +98,11 @@ impl Files {
         files
     }
 
+    /// The same files, spoken of as if they were the embedded ones.
+    pub(crate) fn in_place_of_embedded(self) -> Self {
+        Self { root: PathBuf::new(), builtin: true, ..self }
+    }
+
     fn read_folder(
         &mut self,
         root: &Path,
@@ -129,6 +134,7 @@ impl Files {
     }
 
     /// Files that are made in memory.
+    #[cfg(test)]
     pub(crate) fn memory<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
         let mut files = Self { builtin: true, ..Self::default() };
         for (path, text) in texts {

@@ -1,6 +1,6 @@
 //! Whole catalogue folders: the embedded one first, then those of the operator.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::id::CheckId;
@@ -20,7 +20,15 @@ pub(crate) fn load(folders: &[PathBuf]) -> Loaded {
     assemble(&trees, errors)
 }
 
-/// Loads folders alone, without what is embedded.
+/// Loads a folder in the place of the embedded one.
+pub(crate) fn of_folder(folder: &Path) -> Loaded {
+    let mut errors = Vec::new();
+    let files = Files::folder(folder, &mut errors).in_place_of_embedded();
+    assemble(&[files], errors)
+}
+
+/// Loads trees alone, without what is embedded.
+#[cfg(test)]
 pub(crate) fn load_only(trees: &[Files]) -> Loaded {
     assemble(trees, Vec::new())
 }
