@@ -1,1 +1,125 @@
+//! Every statement is prepared on both databases: a typing mistake or a word that only one of them knows fails here.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use model::entropy::Entropy;
+use model::time::Timestamp;
+use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
+
+use crate::sql::{Batch, Pool, Sql};
+use crate::{Db, Options, SealingKey};
+
+const REGISTRY: [(&str, &[Sql]); 14] = [
+    ("audit", crate::audit::ALL),
+    ("checkpoints", crate::checkpoints::ALL),
+    ("findings", crate::findings::ALL),
+    ("accounts", crate::accounts::ALL),
+    ("plugins", crate::plugins::ALL),
+    ("instances", crate::instances::ALL),
+    ("operators", crate::operators::ALL),
+    ("owners", crate::owners::ALL),
+    ("retention", crate::retention::ALL),
+    ("runs", crate::runs::ALL),
+    ("scans", crate::scans::ALL),
+    ("schema", crate::schema::ALL),
+    ("sessions", crate::sessions::ALL),
+    ("snapshots", crate::snapshots::ALL),
+];
+const MORE: [(&str, &[Sql]); 2] = [("settings", crate::settings::ALL), ("setup", crate::setup::ALL)];
+const BATCHES: [Batch; 6] = [
+    crate::accounts::UPSERT,
+    crate::findings::EVENT,
+    crate::findings::UPSERT,
+    crate::plugins::UPSERT,
+    crate::runs::DRIFT,
+    crate::runs::TALLIES,
+];
+
+/// Counts; good for ids and nonces of one test, for nothing else.
+pub(crate) struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let n = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            chunk.copy_from_slice(&n.to_be_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+async fn open(address: &str) -> Db {
+    let key = SealingKey::from_bytes(vec![7; 32]).expect("32 bytes");
+    let entropy = Arc::new(Counting(AtomicU64::new(1)));
+    Db::open(address, &key, entropy, Timestamp(0), Options::default()).await.expect("opens")
+}
+
+async fn prepare_all(db: &Db) {
+    let numbered = matches!(db.0.pool, Pool::Pg(_));
+    let statements = REGISTRY
+        .iter()
+        .chain(&MORE)
+        .flat_map(|(module, all)| {
+            all.iter().map(move |s| (format!("{module}::{}", s.name), s.text.to_owned()))
+        })
+        .chain(BATCHES.iter().map(|b| (b.name.to_owned(), b.text(2, numbered))));
+    let mut failed = Vec::new();
+    let mut prepared = 0;
+    for (name, text) in statements {
+        let text = AssertSqlSafe(text).into_sql_str();
+        let done = match &db.0.pool {
+            Pool::Lite { w, .. } => w.acquire().await.expect("a connection").prepare(text).await.map(drop),
+            Pool::Pg(p) => p.acquire().await.expect("a connection").prepare(text).await.map(drop),
+        };
+        prepared += 1;
+        if let Err(e) = done {
+            failed.push(format!("{name}: {e}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(prepared > 90, "only {prepared} statements are in the registry: a module is missing");
+}
+
+#[tokio::test]
+async fn every_statement_is_prepared_on_sqlite() {
+    prepare_all(&open("sqlite::memory:").await).await;
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment where PostgreSQL runs")]
+async fn every_statement_is_prepared_on_postgresql() {
+    let Ok(url) = std::env::var("PARAPET_TEST_POSTGRES_URL") else {
+        assert!(
+            std::env::var_os("PARAPET_TEST_REQUIRE_POSTGRES").is_none(),
+            "PARAPET_TEST_POSTGRES_URL is not set though PostgreSQL tests are required"
+        );
+        return;
+    };
+    let admin = sqlx::PgPool::connect(&url).await.expect("PostgreSQL");
+    let schema = format!("registry_{}", std::process::id());
+    admin
+        .execute(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")))
+        .await
+        .expect("a schema");
+    let sep = if url.contains('?') { '&' } else { '?' };
+    prepare_all(&open(&format!("{url}{sep}options=-c%20search_path%3D{schema}")).await).await;
+}
+
+#[tokio::test]
+async fn every_module_with_statements_is_in_the_registry() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut missing = Vec::new();
+    for entry in std::fs::read_dir(root).expect("the crate's source") {
+        let path = entry.expect("an entry").path();
+        let Some(module) = path.file_stem().and_then(|s| s.to_str()) else { continue };
+        if !path.is_file() || matches!(module, "sql" | "tests") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a source file");
+        let listed = REGISTRY.iter().chain(&MORE).any(|(name, _)| *name == module);
+        if text.contains("\nstatements! {") && !listed {
+            missing.push(module.to_owned());
+        }
+    }
+    assert!(missing.is_empty(), "not in the registry: {}", missing.join(", "));
+}
