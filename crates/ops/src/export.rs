@@ -1,0 +1,241 @@
+//! Exports of exactly what is filtered, page by page, so that memory does not grow with the list.
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use model::view::{AccountsQuery, Actor, FindingsQuery, PluginsQuery, Refusal};
+use serde_json::{Value, json};
+use store::{accounts, findings, plugins};
+
+use crate::Ops;
+use crate::lists::plain_json;
+use crate::refusal::{Result, internal, store as from_store};
+
+/// How a list is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated, RFC 4180, with a header line.
+    Csv,
+    /// One JSON array.
+    Json,
+}
+
+/// A file on its way out, chunk by chunk.
+pub type Export = BoxStream<'static, std::result::Result<Vec<u8>, Refusal>>;
+
+/// Rows read at once.
+const BATCH: u32 = 200;
+
+fn batch(after: Option<&str>) -> store::Cut<'_> {
+    store::Cut { after, before: None, limit: BATCH }
+}
+
+type Rows = std::result::Result<(Vec<Value>, Option<String>), Refusal>;
+
+impl Ops {
+    /// The findings that the filter leaves.
+    ///
+    /// # Errors
+    /// When the store cannot be read; later faults end the stream with the refusal.
+    pub async fn export_findings(
+        &self,
+        _actor: &Actor,
+        query: &FindingsQuery,
+        format: Format,
+    ) -> Result<Export> {
+        let filter = crate::findings::filter(query);
+        let (column, order) = crate::findings::order(query);
+        let ops = self.clone();
+        let columns = &[
+            "id",
+            "application",
+            "product",
+            "tenant",
+            "check",
+            "title",
+            "severity",
+            "state",
+            "resource",
+            "resource_kind",
+            "says",
+            "scan",
+            "first_seen_at",
+            "last_seen_at",
+            "stale_since",
+            "resolved_at",
+        ];
+        Ok(export(format, columns, move |after| {
+            let (ops, filter) = (ops.clone(), filter.clone());
+            Box::pin(async move {
+                let page = findings::list(ops.db(), &filter, column, order, batch(after.as_deref()))
+                    .await
+                    .map_err(from_store)?;
+                let rows = page.rows.into_iter().map(|f| finding(&ops.finding_row(f))).collect();
+                Ok((rows, page.next))
+            })
+        }))
+    }
+
+    /// The accounts that the filter leaves.
+    ///
+    /// # Errors
+    /// As [`Ops::export_findings`].
+    pub async fn export_accounts(
+        &self,
+        _actor: &Actor,
+        query: &AccountsQuery,
+        format: Format,
+    ) -> Result<Export> {
+        let filter = crate::inventory::account_filter(query);
+        let (column, order) = crate::inventory::account_order(query);
+        let ops = self.clone();
+        let columns: Vec<&str> =
+            PLACE.into_iter().chain(model::account::SHAPE.fields.iter().map(|f| f.name.as_str())).collect();
+        Ok(export(format, &columns, move |after| {
+            let (ops, filter) = (ops.clone(), filter.clone());
+            Box::pin(async move {
+                let page = accounts::list(ops.db(), &filter, column, order, batch(after.as_deref()))
+                    .await
+                    .map_err(from_store)?;
+                let row = |a: accounts::Account| {
+                    let place = ops.instance_ref(&a.instance, &a.instance_name, &a.app);
+                    located(
+                        &place,
+                        a.record.to_json(&model::account::SHAPE),
+                        a.first_seen_at,
+                        a.last_seen_at,
+                        a.stale_since,
+                    )
+                };
+                Ok((page.rows.into_iter().map(row).collect(), page.next))
+            })
+        }))
+    }
+
+    /// The plugins that the filter leaves.
+    ///
+    /// # Errors
+    /// As [`Ops::export_findings`].
+    pub async fn export_plugins(
+        &self,
+        _actor: &Actor,
+        query: &PluginsQuery,
+        format: Format,
+    ) -> Result<Export> {
+        let filter = crate::inventory::plugin_filter(query);
+        let (column, order) = crate::inventory::plugin_order(query);
+        let ops = self.clone();
+        let columns: Vec<&str> =
+            PLACE.into_iter().chain(model::plugin::SHAPE.fields.iter().map(|f| f.name.as_str())).collect();
+        Ok(export(format, &columns, move |after| {
+            let (ops, filter) = (ops.clone(), filter.clone());
+            Box::pin(async move {
+                let page = plugins::list(ops.db(), &filter, column, order, batch(after.as_deref()))
+                    .await
+                    .map_err(from_store)?;
+                let row = |p: plugins::Plugin| {
+                    let place = ops.instance_ref(&p.instance, &p.instance_name, &p.app);
+                    located(
+                        &place,
+                        p.record.to_json(&model::plugin::SHAPE),
+                        p.first_seen_at,
+                        p.last_seen_at,
+                        p.stale_since,
+                    )
+                };
+                Ok((page.rows.into_iter().map(row).collect(), page.next))
+            })
+        }))
+    }
+}
+
+const PLACE: [&str; 6] = ["application", "product", "tenant", "first_seen_at", "last_seen_at", "stale_since"];
+
+fn located(
+    place: &model::view::InstanceRef,
+    record: Value,
+    first: model::time::Timestamp,
+    last: model::time::Timestamp,
+    stale: Option<model::time::Timestamp>,
+) -> Value {
+    let mut row = json!({ "application": place.name, "product": place.app_name, "tenant": place.tenant,
+        "first_seen_at": first, "last_seen_at": last, "stale_since": stale });
+    if let (Some(row), Value::Object(record)) = (row.as_object_mut(), record) {
+        row.extend(record);
+    }
+    row
+}
+
+fn finding(f: &model::view::FindingRow) -> Value {
+    json!({ "id": f.id, "application": f.instance.name, "product": f.instance.app_name, "tenant": f.instance.tenant,
+        "check": f.check, "title": f.title, "severity": f.severity, "state": f.state, "resource": f.resource,
+        "resource_kind": f.resource_kind, "says": f.says, "scan": f.scan, "first_seen_at": f.first_seen_at,
+        "last_seen_at": f.last_seen_at, "stale_since": f.stale_since, "resolved_at": f.resolved_at })
+}
+
+enum At {
+    Start,
+    After(Option<String>, bool),
+    End,
+}
+
+fn export<F>(format: Format, columns: &[&str], read: F) -> Export
+where
+    F: Fn(Option<String>) -> futures_util::future::BoxFuture<'static, Rows> + Send + Sync + 'static,
+{
+    let columns: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();
+    stream::try_unfold((At::Start, read, columns), move |(at, read, columns)| async move {
+        let (after, first) = match at {
+            At::Start => {
+                let head = match format {
+                    Format::Json => b"[".to_vec(),
+                    Format::Csv => csv_line(columns.iter().cloned())?,
+                };
+                return Ok(Some((head, (At::After(None, true), read, columns))));
+            }
+            At::After(after, first) => (after, first),
+            At::End => return Ok(None),
+        };
+        let (rows, next) = read(after).await?;
+        let mut chunk = Vec::new();
+        for (n, row) in rows.iter().enumerate() {
+            match format {
+                Format::Json => {
+                    chunk.extend_from_slice(if first && n == 0 { b"\n" } else { b",\n" });
+                    chunk.extend(serde_json::to_vec(row).map_err(internal)?);
+                }
+                Format::Csv => chunk.extend(csv_line(columns.iter().map(|c| cell(row.get(c))))?),
+            }
+        }
+        let at = match next {
+            Some(next) => At::After(Some(next), first && rows.is_empty()),
+            None => {
+                if format == Format::Json {
+                    chunk.extend_from_slice(b"\n]\n");
+                }
+                At::End
+            }
+        };
+        Ok(Some((chunk, (at, read, columns))))
+    })
+    .boxed()
+}
+
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::Object(o)) if o.contains_key("$unknown") => "unknown".to_owned(),
+        Some(Value::Array(items)) => items.iter().map(plain_json).collect::<Vec<_>>().join(" "),
+        Some(other) => plain_json(other),
+    }
+}
+
+fn csv_line(cells: impl Iterator<Item = String>) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(cells.map(guarded)).map_err(internal)?;
+    writer.into_inner().map_err(internal)
+}
+
+/// Spreadsheets run what begins with these characters as a formula, and the text comes from tenants.
+fn guarded(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+}

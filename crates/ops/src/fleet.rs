@@ -1,0 +1,241 @@
+//! The facts of all instances in memory. Statuses are folded, sorted and paged here, so that SQL never repeats the rule.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock, Weak};
+
+use catalog::App;
+use model::diagnosis::Warning;
+use model::health::{SettledStatus, settled_status};
+use model::id::InstanceId;
+use model::time::{Duration, Timestamp};
+use model::view::{InstanceRef, Mark, SeverityCounts, Shell};
+use store::instances::InstanceWithScans;
+use store::numbers::Numbers;
+use store::{Change, What};
+use tokio::sync::broadcast;
+
+use crate::refusal::{Result, internal, not_found};
+use crate::{Changed, Inner, Ops};
+
+/// Everything about one instance that lists and tiles need.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) row: InstanceWithScans,
+    pub(crate) facts: Vec<model::health::ScanFacts>,
+    /// `None`: the catalogue no longer has this application.
+    pub(crate) app: Option<Arc<App>>,
+    pub(crate) counts: Numbers,
+    pub(crate) owner: Option<model::view::OwnerRef>,
+    /// Lower-case name, for sorting.
+    pub(crate) sort_name: String,
+    /// Lower-case text that search looks in.
+    pub(crate) search: String,
+}
+
+impl Member {
+    pub(crate) fn id(&self) -> &InstanceId {
+        &self.row.instance.id
+    }
+
+    pub(crate) fn instance_ref(&self) -> InstanceRef {
+        let i = &self.row.instance;
+        let (app_name, vendor) = self.app.as_ref().map_or_else(
+            || (i.app.to_string(), String::new()),
+            |a| (a.manifest.name.clone(), a.manifest.vendor.clone()),
+        );
+        InstanceRef {
+            id: i.id.clone(),
+            name: i.name.clone(),
+            app: i.app.clone(),
+            app_name,
+            vendor,
+            tenant: i.identity.tenant_name.clone(),
+        }
+    }
+
+    pub(crate) fn app_name(&self) -> &str {
+        self.app.as_ref().map_or(self.row.instance.app.as_str(), |a| &a.manifest.name)
+    }
+
+    pub(crate) fn settled(&self, now: Timestamp) -> SettledStatus {
+        settled_status(&self.row.instance.facts, &self.facts, now)
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.row.instance.facts.paused.is_some()
+    }
+
+    /// The mark of the settled status, for sorting, filters and counts.
+    pub(crate) fn settled_mark(&self, now: Timestamp) -> Mark {
+        if self.is_paused() {
+            return Mark::Paused;
+        }
+        match self.settled(now) {
+            SettledStatus::Down => Mark::Down,
+            SettledStatus::Unhealthy => Mark::Unhealthy,
+            SettledStatus::NoneYet => Mark::Scanning,
+            SettledStatus::Up => Mark::Up,
+        }
+    }
+
+    pub(crate) fn has_result(&self) -> bool {
+        self.facts.iter().any(|s| s.last.is_some())
+    }
+
+    pub(crate) fn open_findings(&self) -> Option<SeverityCounts> {
+        self.has_result().then(|| {
+            let mut counts = SeverityCounts::default();
+            for (severity, count) in &self.counts.open {
+                counts.add(*severity, *count);
+            }
+            counts
+        })
+    }
+
+    /// Warnings of the latest runs and the credential's expiry, most urgent first.
+    pub(crate) fn warnings(&self, now: Timestamp) -> Vec<Warning> {
+        let mut all: Vec<Warning> = Vec::new();
+        let expires = self.row.instance.identity.expires_at;
+        if let Some(at) = expires.filter(|at| *at <= now + AHEAD) {
+            all.push(Warning::CredentialExpires { at });
+        }
+        for warning in self.row.scans.iter().flat_map(|s| &s.warnings) {
+            let known = match warning {
+                Warning::CredentialExpires { at } => {
+                    *at > now + AHEAD || all.iter().any(|w| matches!(w, Warning::CredentialExpires { .. }))
+                }
+                other => all.contains(other),
+            };
+            if !known {
+                all.push(warning.clone());
+            }
+        }
+        all
+    }
+}
+
+/// How far ahead an expiry is shown.
+const AHEAD: Duration = Duration::days(14);
+/// What "new since yesterday" means.
+const YESTERDAY: Duration = Duration::hours(24);
+
+/// The cache.
+#[derive(Default)]
+pub(crate) struct Fleet(RwLock<BTreeMap<InstanceId, Arc<Member>>>);
+
+impl Fleet {
+    pub(crate) fn get(&self, id: &InstanceId) -> Option<Arc<Member>> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(id).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Member>> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn put(&self, member: Member) {
+        let id = member.id().clone();
+        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, Arc::new(member));
+    }
+
+    fn drop(&self, id: &InstanceId) {
+        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(id);
+    }
+
+    fn replace(&self, members: BTreeMap<InstanceId, Arc<Member>>) {
+        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = members;
+    }
+
+    pub(crate) fn shell(&self, now: Timestamp, simulated: bool) -> Shell {
+        let marks: Vec<Mark> =
+            self.all().iter().filter(|m| !m.is_paused()).map(|m| m.settled_mark(now)).collect();
+        let not_up = marks.iter().filter(|m| matches!(m, Mark::Down | Mark::Unhealthy)).count();
+        Shell { worst: marks.into_iter().min(), not_up: not_up as u64, simulated }
+    }
+}
+
+/// Follows the store's change feed until the last [`Ops`] is gone.
+pub(crate) fn follow(inner: Weak<Inner>, mut feed: broadcast::Receiver<Change>) {
+    tokio::spawn(async move {
+        loop {
+            let change = feed.recv().await;
+            let Some(inner) = inner.upgrade() else { return };
+            let ops = Ops(inner);
+            let (refreshed, instance) = match change {
+                Ok(Change { instance: Some(id), what }) => (ops.refresh(&id, what).await, Some(id)),
+                Ok(Change { instance: None, .. }) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    (ops.reload_fleet().await, None)
+                }
+                Err(broadcast::error::RecvError::Closed) => return,
+            };
+            // The refusal has been logged where it arose; the old entry stays, and its statuses age into overdue.
+            if refreshed.is_ok() {
+                let _no_listener = ops.0.changed.send(Changed { instance });
+            }
+        }
+    });
+}
+
+impl Ops {
+    /// Reads all instances afresh.
+    pub(crate) async fn reload_fleet(&self) -> Result<()> {
+        let rows = store::instances::all(self.db()).await.map_err(internal)?;
+        let mut counts = store::numbers::all(self.db(), self.now() - YESTERDAY).await.map_err(internal)?;
+        let owners = self.owner_refs().await?;
+        let members = rows
+            .into_iter()
+            .map(|row| {
+                let counts = counts.remove(&row.instance.id).unwrap_or_default();
+                let member = self.member(row, counts, &owners);
+                (member.id().clone(), Arc::new(member))
+            })
+            .collect();
+        self.0.fleet.replace(members);
+        Ok(())
+    }
+
+    async fn refresh(&self, id: &InstanceId, what: What) -> Result<()> {
+        if what == What::Removed {
+            self.0.fleet.drop(id);
+            return Ok(());
+        }
+        let row = match store::instances::get(self.db(), id).await {
+            Ok(row) => row,
+            Err(store::StoreError::NotFound { .. }) => {
+                self.0.fleet.drop(id);
+                return Ok(());
+            }
+            Err(e) => return Err(internal(e)),
+        };
+        let counts = store::numbers::of(self.db(), id, self.now() - YESTERDAY).await.map_err(internal)?;
+        let owners = self.owner_refs().await?;
+        self.0.fleet.put(self.member(row, counts, &owners));
+        Ok(())
+    }
+
+    fn member(
+        &self,
+        row: InstanceWithScans,
+        counts: Numbers,
+        owners: &BTreeMap<model::id::OwnerId, model::view::OwnerRef>,
+    ) -> Member {
+        let app = self.0.catalog.apps.get(&row.instance.app).cloned();
+        let facts = row.scans.iter().map(|s| s.facts.clone()).collect();
+        let sort_name = row.instance.name.to_lowercase();
+        let (product, vendor) =
+            app.as_ref().map_or(("", ""), |a| (a.manifest.name.as_str(), a.manifest.vendor.as_str()));
+        let search =
+            format!("{sort_name}\n{}\n{product}\n{vendor}", row.instance.identity.tenant_name).to_lowercase();
+        let owner = row.instance.owner.as_ref().and_then(|id| owners.get(id)).cloned();
+        Member { facts, app, counts, owner, sort_name, search, row }
+    }
+
+    /// One instance of the fleet.
+    pub(crate) fn instance(&self, id: &InstanceId) -> Result<Arc<Member>> {
+        self.0.fleet.get(id).ok_or_else(|| not_found("application"))
+    }
+
+    /// After a change made here: the page that follows must show it, without waiting for the feed's task.
+    pub(crate) async fn refreshed(&self, id: &InstanceId) -> Result<()> {
+        self.refresh(id, What::Instance).await
+    }
+}
