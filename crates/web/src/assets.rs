@@ -40,8 +40,18 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     };
     let style = add("parapet", "css", "text/css; charset=utf-8", style.into_bytes());
     let scripts = [
-        add("htmx", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/htmx-4.0.1.min.js").to_vec()),
-        add("hx-sse", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/hx-sse-4.0.1.min.js").to_vec()),
+        add(
+            "htmx",
+            "js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("../assets/htmx-4.0.1.min.js").to_vec(),
+        ),
+        add(
+            "hx-sse",
+            "js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("../assets/hx-sse-4.0.1.min.js").to_vec(),
+        ),
     ];
     for mark in Mark::ALL.into_iter().map(Some).chain([None]) {
         // The badge's shape and colour follow the worst status, so the name stays and the content is one of a few.

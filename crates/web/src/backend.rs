@@ -10,10 +10,11 @@ use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId};
 use model::scan::ScanKind;
 use model::time::Duration;
 use model::view::{
-    AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage, AuditQuery,
-    CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput, Cut, DriftPage,
-    FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, OwnerInput, OwnersPage, PluginPage,
-    PluginsPage, PluginsQuery, PreflightPage, Refusal, Session, SettingsPage, Shell, SummaryPage,
+    AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
+    AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
+    Cut, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, OwnerInput,
+    OwnersPage, PluginPage, PluginsPage, PluginsQuery, PreflightPage, Refusal, Session, SettingsPage, Shell,
+    SummaryPage,
 };
 use secrecy::SecretString;
 
@@ -72,7 +73,11 @@ pub trait Backend: Send + Sync + 'static {
     fn sign_out<'a>(&'a self, token: &'a str) -> Answer<'a, ()>;
 
     /// The Applications page.
-    fn applications<'a>(&'a self, actor: &'a Actor, query: &'a ApplicationsQuery) -> Answer<'a, ApplicationsPage>;
+    fn applications<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a ApplicationsQuery,
+    ) -> Answer<'a, ApplicationsPage>;
     /// The Summary tab.
     fn summary<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, SummaryPage>;
     /// The Findings list.
@@ -82,13 +87,24 @@ pub trait Backend: Send + Sync + 'static {
     /// The Accounts list.
     fn accounts<'a>(&'a self, actor: &'a Actor, query: &'a AccountsQuery) -> Answer<'a, AccountsPage>;
     /// One account.
-    fn account<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, id: &'a str) -> Answer<'a, AccountPage>;
+    fn account<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        id: &'a str,
+    ) -> Answer<'a, AccountPage>;
     /// The Plugins list.
     fn plugins<'a>(&'a self, actor: &'a Actor, query: &'a PluginsQuery) -> Answer<'a, PluginsPage>;
     /// One plugin.
-    fn plugin<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, id: &'a str) -> Answer<'a, PluginPage>;
+    fn plugin<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        id: &'a str,
+    ) -> Answer<'a, PluginPage>;
     /// The Drift tab.
-    fn drift<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, cut: &'a Cut) -> Answer<'a, DriftPage>;
+    fn drift<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, cut: &'a Cut)
+    -> Answer<'a, DriftPage>;
     /// The History tab.
     fn history<'a>(
         &'a self,
@@ -177,7 +193,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Ends a running scan without outcome.
     fn cancel<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()>;
     /// Looks again whether a scan that is not enabled could run.
-    fn check_again<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()>;
+    fn check_again<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        kind: ScanKind,
+    ) -> Answer<'a, ()>;
     /// How often a scan runs.
     fn set_interval<'a>(
         &'a self,
@@ -187,7 +208,12 @@ pub trait Backend: Send + Sync + 'static {
         interval: Duration,
     ) -> Answer<'a, ()>;
     /// Agrees that a dataset is empty now.
-    fn agree_empty<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, dataset: &'a str) -> Answer<'a, ()>;
+    fn agree_empty<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        dataset: &'a str,
+    ) -> Answer<'a, ()>;
     /// Stops all scans of an application for the time being.
     fn pause<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()>;
     /// Ends a pause.
@@ -213,5 +239,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Adds an owner.
     fn create_owner<'a>(&'a self, actor: &'a Actor, input: &'a OwnerInput) -> Answer<'a, OwnerId>;
     /// Changes an owner.
-    fn update_owner<'a>(&'a self, actor: &'a Actor, owner: &'a OwnerId, input: &'a OwnerInput) -> Answer<'a, ()>;
+    fn update_owner<'a>(
+        &'a self,
+        actor: &'a Actor,
+        owner: &'a OwnerId,
+        input: &'a OwnerInput,
+    ) -> Answer<'a, ()>;
 }

@@ -70,8 +70,10 @@ impl Chrome {
     /// Makes the page live: it fetches `here` again when something changes (in `application`, or anywhere).
     pub(crate) fn live(mut self, here: String, application: Option<&InstanceId>) -> Self {
         self.here = here;
-        self.events = application
-            .map_or_else(|| "/events".to_owned(), |id| format!("/events?application={}", crate::render::segment(id)));
+        self.events = application.map_or_else(
+            || "/events".to_owned(),
+            |id| format!("/events?application={}", crate::render::segment(id)),
+        );
         self
     }
 

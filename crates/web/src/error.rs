@@ -52,7 +52,8 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::NotSignedIn { next: Some(next) } => {
-                return Redirect::to(&format!("/sign-in?next={}", crate::render::segment(next))).into_response();
+                return Redirect::to(&format!("/sign-in?next={}", crate::render::segment(next)))
+                    .into_response();
             }
             Self::NotSignedIn { next: None } => explained(
                 StatusCode::UNAUTHORIZED,
@@ -173,9 +174,11 @@ fn words(status: StatusCode) -> Explanation {
              happens when it does not pass the Host and Origin headers on.",
             "Open Parapet directly and try again.",
         ),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            ("The form is too large", "At most 64 kB are accepted, so nothing was changed.", "Check what was pasted.")
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "The form is too large",
+            "At most 64 kB are accepted, so nothing was changed.",
+            "Check what was pasted.",
+        ),
         status if status.is_client_error() => {
             ("The request could not be read", "Nothing was changed.", "Go back and try again.")
         }

@@ -40,7 +40,11 @@ impl Links {
 
     /// A parameter with a closed set of values. An unknown one is refused: a filter that is silently dropped would
     /// show more than was asked for under the name of what was asked for.
-    pub(crate) fn parsed<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
+    pub(crate) fn parsed<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Refusal> {
         let Some(text) = self.get(name) else { return Ok(None) };
         match parse(text) {
             Some(value) => Ok(Some(value)),

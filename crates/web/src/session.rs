@@ -78,7 +78,10 @@ mod tests {
     #[test]
     fn the_cookie_is_found_among_others_and_only_by_its_whole_name() {
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, HeaderValue::from_static("a=1; parapet_session=tok; xparapet_session=no"));
+        headers.insert(
+            header::COOKIE,
+            HeaderValue::from_static("a=1; parapet_session=tok; xparapet_session=no"),
+        );
         assert_eq!(token(&headers, false).as_deref(), Some("tok"));
         assert_eq!(token(&headers, true), None, "over https only the __Host- cookie counts");
     }

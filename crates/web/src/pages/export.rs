@@ -21,6 +21,9 @@ pub(super) fn send(name: &str, format: Format, stream: Export) -> Response {
     }));
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}.{ending}\""))
         .unwrap_or(HeaderValue::from_static("attachment"));
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CONTENT_DISPOSITION, disposition)], body)
+    (
+        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CONTENT_DISPOSITION, disposition)],
+        body,
+    )
         .into_response()
 }

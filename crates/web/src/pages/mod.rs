@@ -1,7 +1,7 @@
 //! The pages. Each stands in a folder of its own: the handler beside its templates.
 
-pub(crate) mod application;
 mod accounts;
+pub(crate) mod application;
 mod applications;
 mod audit;
 mod checks;

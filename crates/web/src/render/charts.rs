@@ -39,7 +39,8 @@ pub(crate) fn severity_bar(counts: &SeverityCounts) -> Markup {
             if n == 0 {
                 continue;
             }
-            let width = least + u64::try_from(u128::from(share) * u128::from(n) / u128::from(total)).unwrap_or(share);
+            let width =
+                least + u64::try_from(u128::from(share) * u128::from(n) / u128::from(total)).unwrap_or(share);
             let _ = write!(
                 out,
                 r#"<rect class="sev-{}" x="{x}" y="0" width="{width}" height="8"/>"#,
@@ -109,7 +110,8 @@ pub(crate) fn health_sentence(bar: &DayBar, of: &str) -> String {
             parts.push(format!("{} {}", plural(n, "day", "days"), mark.word()));
         }
     }
-    let none = bar.days.iter().filter(|d| matches!(d.mark, None | Some(Mark::Scanning | Mark::NotEnabled))).count();
+    let none =
+        bar.days.iter().filter(|d| matches!(d.mark, None | Some(Mark::Scanning | Mark::NotEnabled))).count();
     if none > 0 {
         parts.push(format!("{} without a run", plural(none as u64, "day", "days")));
     }

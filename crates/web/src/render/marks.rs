@@ -128,9 +128,11 @@ pub(crate) fn outcome(outcome: &Outcome) -> Markup {
     let (class, drawing, word) = match outcome {
         Outcome::Pass => ("pass", r#"<path d="m3 8.5 3.3 3.3L13 4.6"/>"#, "Pass"),
         Outcome::Fail => ("fail", r#"<path d="m4 4 8 8m0-8-8 8"/>"#, "Fail"),
-        Outcome::Inconclusive => {
-            ("inconclusive", r#"<path d="M5.2 5.6a2.8 2.8 0 1 1 4.2 2.5c-.9.5-1.4 1-1.4 2M8 12.6v.8"/>"#, "Inconclusive")
-        }
+        Outcome::Inconclusive => (
+            "inconclusive",
+            r#"<path d="M5.2 5.6a2.8 2.8 0 1 1 4.2 2.5c-.9.5-1.4 1-1.4 2M8 12.6v.8"/>"#,
+            "Inconclusive",
+        ),
         Outcome::NotApplicable => ("not_applicable", r#"<path d="M4 8h8"/>"#, "Not applicable"),
     };
     line(class, drawing, word)
@@ -226,7 +228,12 @@ pub(crate) fn grade(grade: &Known<String>) -> Markup {
     for step in 0..3u32 {
         let height = 3 + 4 * step;
         let class = if step < filled { "on" } else { "off" };
-        let _ = write!(steps, r#"<rect class="{class}" x="{}" y="{}" width="2.6" height="{height}"/>"#, step * 4, 11 - height);
+        let _ = write!(
+            steps,
+            r#"<rect class="{class}" x="{}" y="{}" width="2.6" height="{height}"/>"#,
+            step * 4,
+            11 - height
+        );
     }
     Markup(format!(
         r#"<span class="severity grade-{filled}"><svg viewBox="0 0 11 11" aria-hidden="true" focusable="false">{steps}</svg>{}</span>"#,

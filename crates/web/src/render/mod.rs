@@ -96,18 +96,6 @@ pub(crate) fn plural(n: impl Count, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
-/// A size in bytes as people read it: `1.2 MB`.
-pub(crate) fn bytes(n: &u64) -> String {
-    match n {
-        0..1_000 => format!("{n} B"),
-        1_000..1_000_000 => format!("{} kB", n / 1_000),
-        _ => {
-            let tenths = n / 100_000;
-            format!("{}.{} MB", count(tenths / 10), tenths % 10)
-        }
-    }
-}
-
 /// For tables that cannot be sorted.
 pub(crate) const NO_SORTS: Option<&Links> = None;
 
@@ -117,7 +105,8 @@ pub(crate) fn column(sorts: &Option<&Links>, column: &str, title: &str) -> Marku
         None => format!(r#"<th scope="col">{}</th>"#, Escaped(title)),
         Some(links) => {
             let direction = links.direction(column);
-            let aria = if direction == "none" { String::new() } else { format!(r#" aria-sort="{direction}""#) };
+            let aria =
+                if direction == "none" { String::new() } else { format!(r#" aria-sort="{direction}""#) };
             format!(
                 r#"<th scope="col"{aria}><a class="sort" href="{}">{}</a></th>"#,
                 Escaped(&links.sorted(column)),
@@ -147,9 +136,6 @@ mod tests {
         assert_eq!(count_or_dash(&None), "-");
         assert_eq!(plural(1u64, "finding", "findings"), "1 finding");
         assert_eq!(plural(0u64, "finding", "findings"), "0 findings");
-        assert_eq!(bytes(&999), "999 B");
-        assert_eq!(bytes(&12_345), "12 kB");
-        assert_eq!(bytes(&1_250_000), "1.2 MB");
     }
 
     #[test]

@@ -53,7 +53,12 @@ struct List<'a> {
     links: Links,
 }
 
-async fn list(web: &Web, signed: &Signed, links: &Links, instance: Option<InstanceId>) -> Result<Response, Failure> {
+async fn list(
+    web: &Web,
+    signed: &Signed,
+    links: &Links,
+    instance: Option<InstanceId>,
+) -> Result<Response, Failure> {
     let page = web.backend.accounts(signed.actor(), &wanted(links, instance.clone())?).await?;
     let (section, title) = match &page.header {
         Some(header) => (Section::Applications, format!("Accounts of {}", header.instance.name)),
@@ -89,10 +94,18 @@ async fn send(
     Ok(export::send("accounts", format, stream))
 }
 
-async fn all_csv(State(web): State<Web>, signed: Signed, Query(query): RawQuery) -> Result<Response, Failure> {
+async fn all_csv(
+    State(web): State<Web>,
+    signed: Signed,
+    Query(query): RawQuery,
+) -> Result<Response, Failure> {
     send(&web, &signed, query, None, Format::Csv).await
 }
-async fn all_json(State(web): State<Web>, signed: Signed, Query(query): RawQuery) -> Result<Response, Failure> {
+async fn all_json(
+    State(web): State<Web>,
+    signed: Signed,
+    Query(query): RawQuery,
+) -> Result<Response, Failure> {
     send(&web, &signed, query, None, Format::Json).await
 }
 async fn of_one_csv(

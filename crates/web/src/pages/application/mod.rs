@@ -84,8 +84,7 @@ async fn drift(
     let links = Links::new(address(&id, "/drift"), query);
     let page = web.backend.drift(signed.actor(), &id, &links.cut()).await?;
     let title = format!("Drift of {}", page.header.instance.name);
-    let chrome =
-        Chrome::new(&web, &signed, Section::Applications, title).await.live(links.here(), Some(&id));
+    let chrome = Chrome::new(&web, &signed, Section::Applications, title).await.live(links.here(), Some(&id));
     show(&Drift { chrome, page: &page, links })
 }
 
@@ -112,7 +111,6 @@ async fn history(
     };
     let page = web.backend.history(signed.actor(), &id, &wanted).await?;
     let title = format!("History of {}", page.header.instance.name);
-    let chrome =
-        Chrome::new(&web, &signed, Section::Applications, title).await.live(links.here(), Some(&id));
+    let chrome = Chrome::new(&web, &signed, Section::Applications, title).await.live(links.here(), Some(&id));
     show(&History { chrome, page: &page, links })
 }

@@ -131,7 +131,8 @@ fn render_set_up(status: StatusCode, name: &str, refusal: Option<&Refusal>) -> R
 }
 
 async fn set_up(State(web): State<Web>, OpenForm(mut fields): OpenForm) -> Result<Response, Failure> {
-    let (token, password, again) = (fields.secret("token"), fields.secret("password"), fields.secret("again"));
+    let (token, password, again) =
+        (fields.secret("token"), fields.secret("password"), fields.secret("again"));
     let name = fields.get("name");
     if password.expose_secret() != again.expose_secret() {
         let refusal = Refusal {
@@ -166,7 +167,9 @@ mod tests {
     #[test]
     fn signing_in_leads_to_no_other_site() {
         assert_eq!(home_path("/findings?severity=high"), "/findings?severity=high");
-        for foreign in ["", "https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "/sign-out"] {
+        for foreign in
+            ["", "https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "/sign-out"]
+        {
             assert_eq!(home_path(foreign), "/applications", "{foreign}");
         }
     }

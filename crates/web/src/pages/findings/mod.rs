@@ -59,7 +59,12 @@ struct List<'a> {
     links: Links,
 }
 
-async fn list(web: &Web, signed: &Signed, links: &Links, instance: Option<InstanceId>) -> Result<Response, Failure> {
+async fn list(
+    web: &Web,
+    signed: &Signed,
+    links: &Links,
+    instance: Option<InstanceId>,
+) -> Result<Response, Failure> {
     let page = web.backend.findings(signed.actor(), &wanted(links, instance.clone())?).await?;
     let (section, title) = match &page.header {
         Some(header) => (Section::Applications, format!("Findings of {}", header.instance.name)),
@@ -95,10 +100,18 @@ async fn send(
     Ok(export::send("findings", format, stream))
 }
 
-async fn all_csv(State(web): State<Web>, signed: Signed, Query(query): RawQuery) -> Result<Response, Failure> {
+async fn all_csv(
+    State(web): State<Web>,
+    signed: Signed,
+    Query(query): RawQuery,
+) -> Result<Response, Failure> {
     send(&web, &signed, query, None, Format::Csv).await
 }
-async fn all_json(State(web): State<Web>, signed: Signed, Query(query): RawQuery) -> Result<Response, Failure> {
+async fn all_json(
+    State(web): State<Web>,
+    signed: Signed,
+    Query(query): RawQuery,
+) -> Result<Response, Failure> {
     send(&web, &signed, query, None, Format::Json).await
 }
 async fn of_one_csv(
@@ -140,7 +153,11 @@ async fn one(
     show(&One { chrome, page: &page })
 }
 
-async fn set_state(State(web): State<Web>, Path(id): Path<String>, form: SignedForm) -> Result<Response, Failure> {
+async fn set_state(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let Some(state) = FindingState::parse(form.fields.get("state")) else {
         return Err(Failure::Status(http::StatusCode::UNPROCESSABLE_ENTITY));
     };

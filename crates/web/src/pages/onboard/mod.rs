@@ -150,8 +150,11 @@ async fn verify(web: &Web, mut form: SignedForm, subject: &Subject) -> Result<Re
 
 /// What was entered apart from secrets.
 fn entered(fields: &mut Fields) -> CredentialInput {
-    let settings =
-        fields.take_prefixed("set.").into_iter().map(|(name, value)| (name, value.trim().to_owned())).collect();
+    let settings = fields
+        .take_prefixed("set.")
+        .into_iter()
+        .map(|(name, value)| (name, value.trim().to_owned()))
+        .collect();
     CredentialInput {
         deployment: fields.get("deployment").to_owned(),
         auth: fields.get("auth").to_owned(),

@@ -71,7 +71,11 @@ async fn create(State(web): State<Web>, form: SignedForm) -> Result<Response, Fa
     }
 }
 
-async fn update(State(web): State<Web>, Path(id): Path<String>, form: SignedForm) -> Result<Response, Failure> {
+async fn update(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let input = input(&form.fields, form.fields.get("active") == "yes");
     web.backend.update_owner(form.signed.actor(), &OwnerId::from(id), &input).await?;
     Ok(Redirect::to("/owners?done=owner").into_response())

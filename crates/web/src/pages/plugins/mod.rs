@@ -51,7 +51,12 @@ struct List<'a> {
     links: Links,
 }
 
-async fn list(web: &Web, signed: &Signed, links: &Links, instance: Option<InstanceId>) -> Result<Response, Failure> {
+async fn list(
+    web: &Web,
+    signed: &Signed,
+    links: &Links,
+    instance: Option<InstanceId>,
+) -> Result<Response, Failure> {
     let page = web.backend.plugins(signed.actor(), &wanted(links, instance.clone())?).await?;
     let (section, title) = match &page.header {
         Some(header) => (Section::Applications, format!("Plugins of {}", header.instance.name)),
@@ -87,10 +92,18 @@ async fn send(
     Ok(export::send("plugins", format, stream))
 }
 
-async fn all_csv(State(web): State<Web>, signed: Signed, Query(query): RawQuery) -> Result<Response, Failure> {
+async fn all_csv(
+    State(web): State<Web>,
+    signed: Signed,
+    Query(query): RawQuery,
+) -> Result<Response, Failure> {
     send(&web, &signed, query, None, Format::Csv).await
 }
-async fn all_json(State(web): State<Web>, signed: Signed, Query(query): RawQuery) -> Result<Response, Failure> {
+async fn all_json(
+    State(web): State<Web>,
+    signed: Signed,
+    Query(query): RawQuery,
+) -> Result<Response, Failure> {
     send(&web, &signed, query, None, Format::Json).await
 }
 async fn of_one_csv(
@@ -125,7 +138,6 @@ async fn one(
     let id = InstanceId::from(id);
     let page = web.backend.plugin(signed.actor(), &id, &plugin).await?;
     let here = address(&id, &format!("/plugins/{}", render::segment(&plugin)));
-    let chrome =
-        Chrome::new(&web, &signed, Section::Plugins, &page.plugin.name).await.live(here, Some(&id));
+    let chrome = Chrome::new(&web, &signed, Section::Plugins, &page.plugin.name).await.live(here, Some(&id));
     show(&One { chrome, page: &page })
 }

@@ -80,22 +80,38 @@ fn kind(word: &str) -> Result<ScanKind, Failure> {
 
 type OfScan = Path<(String, String)>;
 
-async fn scan_now(State(web): State<Web>, Path((id, word)): OfScan, form: SignedForm) -> Result<Response, Failure> {
+async fn scan_now(
+    State(web): State<Web>,
+    Path((id, word)): OfScan,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let (id, kind) = (InstanceId::from(id), kind(&word)?);
     change(&id, "scan-now", web.backend.scan_now(form.signed.actor(), &id, kind)).await
 }
 
-async fn cancel(State(web): State<Web>, Path((id, word)): OfScan, form: SignedForm) -> Result<Response, Failure> {
+async fn cancel(
+    State(web): State<Web>,
+    Path((id, word)): OfScan,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let (id, kind) = (InstanceId::from(id), kind(&word)?);
     change(&id, "cancel", web.backend.cancel(form.signed.actor(), &id, kind)).await
 }
 
-async fn check_again(State(web): State<Web>, Path((id, word)): OfScan, form: SignedForm) -> Result<Response, Failure> {
+async fn check_again(
+    State(web): State<Web>,
+    Path((id, word)): OfScan,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let (id, kind) = (InstanceId::from(id), kind(&word)?);
     change(&id, "check-again", web.backend.check_again(form.signed.actor(), &id, kind)).await
 }
 
-async fn interval(State(web): State<Web>, Path((id, word)): OfScan, form: SignedForm) -> Result<Response, Failure> {
+async fn interval(
+    State(web): State<Web>,
+    Path((id, word)): OfScan,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let (id, kind) = (InstanceId::from(id), kind(&word)?);
     let Ok(ms) = form.fields.get("interval").parse() else {
         return Err(Failure::Status(StatusCode::UNPROCESSABLE_ENTITY));
@@ -103,35 +119,59 @@ async fn interval(State(web): State<Web>, Path((id, word)): OfScan, form: Signed
     change(&id, "interval", web.backend.set_interval(form.signed.actor(), &id, kind, Duration(ms))).await
 }
 
-async fn agree_empty(State(web): State<Web>, Path(id): Path<String>, form: SignedForm) -> Result<Response, Failure> {
+async fn agree_empty(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let id = InstanceId::from(id);
     let dataset = form.fields.get("dataset");
     change(&id, "agree-empty", web.backend.agree_empty(form.signed.actor(), &id, dataset)).await
 }
 
-async fn pause(State(web): State<Web>, Path(id): Path<String>, form: SignedForm) -> Result<Response, Failure> {
+async fn pause(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let id = InstanceId::from(id);
     change(&id, "paused", web.backend.pause(form.signed.actor(), &id)).await
 }
 
-async fn resume(State(web): State<Web>, Path(id): Path<String>, form: SignedForm) -> Result<Response, Failure> {
+async fn resume(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let id = InstanceId::from(id);
     change(&id, "resumed", web.backend.resume(form.signed.actor(), &id)).await
 }
 
-async fn rename(State(web): State<Web>, Path(id): Path<String>, form: SignedForm) -> Result<Response, Failure> {
+async fn rename(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let id = InstanceId::from(id);
     change(&id, "renamed", web.backend.rename(form.signed.actor(), &id, form.fields.get("name"))).await
 }
 
-async fn owner(State(web): State<Web>, Path(id): Path<String>, form: SignedForm) -> Result<Response, Failure> {
+async fn owner(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let id = InstanceId::from(id);
     let chosen = form.fields.get("owner");
     let owner = (!chosen.is_empty()).then(|| OwnerId::from(chosen));
     change(&id, "owner", web.backend.assign_owner(form.signed.actor(), &id, owner.as_ref())).await
 }
 
-async fn remove(State(web): State<Web>, Path(id): Path<String>, form: SignedForm) -> Result<Response, Failure> {
+async fn remove(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
     let id = InstanceId::from(id);
     web.backend.remove(form.signed.actor(), &id, form.fields.get("confirm")).await?;
     Ok(Redirect::to("/applications?done=removed").into_response())

@@ -1,0 +1,362 @@
+//! A backend that answers with the samples.
+
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use futures_util::StreamExt as _;
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use futures_util::stream::{self, BoxStream};
+use model::finding::FindingState;
+use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId};
+use model::scan::ScanKind;
+use model::time::Duration;
+use model::view::{
+    AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationHeader, ApplicationsPage, ApplicationsQuery,
+    AuditPage, AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage,
+    CredentialInput, Cut, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery,
+    Mark, OwnerInput, OwnersPage, PluginPage, PluginsPage, PluginsQuery, PreflightPage, Refusal, RefusalKind,
+    Role, Session, SettingsPage, Shell, SummaryPage,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use web::{Answer, Backend, Export, Format, Secrets, SignedIn};
+
+use super::{fleet, inventory, now, questions, scans};
+
+/// The samples. Signs in `admin` or `auditor` with the password `sample`; remembers what it was asked to change.
+pub(crate) struct Samples {
+    /// No operator exists yet.
+    pub(crate) fresh: bool,
+    /// What was done, in order.
+    pub(crate) done: Mutex<Vec<String>>,
+}
+
+impl Samples {
+    pub(crate) fn new() -> Self {
+        Self { fresh: false, done: Mutex::new(Vec::new()) }
+    }
+
+    fn note<'a>(&self, what: String) -> Answer<'a, ()> {
+        self.done.lock().expect("no test panics while it holds the list").push(what);
+        ready(Ok(())).boxed()
+    }
+}
+
+fn refusal(kind: RefusalKind, message: &str, remedy: &str) -> Refusal {
+    Refusal { kind, field: None, message: message.to_owned(), remedy: remedy.to_owned() }
+}
+
+fn found<'a, T: Send + 'a>(thing: Option<T>) -> Answer<'a, T> {
+    let missing = || {
+        refusal(
+            RefusalKind::NotFound,
+            "It does not exist, or it has been removed.",
+            "Start again from Applications.",
+        )
+    };
+    ready(thing.ok_or_else(missing)).boxed()
+}
+
+fn answer<'a, T: Send + 'a>(thing: T) -> Answer<'a, T> {
+    ready(Ok(thing)).boxed()
+}
+
+fn header(id: &InstanceId) -> Option<ApplicationHeader> {
+    fleet::header(id.as_str())
+}
+
+fn session(role: Role) -> Session {
+    Session {
+        actor: Actor { operator: "op-1".into(), name: "Dana Reyes".to_owned(), role },
+        csrf: "sample-csrf".to_owned(),
+        expires_at: now() + Duration::hours(12),
+    }
+}
+
+/// Answers with the page of one instance, or with the list of all; refuses an instance that does not exist.
+fn listed<'a, T: Send + 'a>(
+    instance: &Option<InstanceId>,
+    page: impl FnOnce(Option<ApplicationHeader>) -> T,
+) -> Answer<'a, T> {
+    match instance {
+        None => answer(page(None)),
+        Some(id) => found(header(id).map(|h| page(Some(h)))),
+    }
+}
+
+fn export(format: Format) -> Export {
+    let text: &[u8] = match format {
+        Format::Csv => b"id,title\n1,one\n",
+        Format::Json => b"[{\"id\":1}]",
+    };
+    stream::iter([Ok(text.to_vec())]).boxed()
+}
+
+impl Backend for Samples {
+    fn shell(&self) -> BoxFuture<'_, Shell> {
+        ready(Shell { worst: Some(Mark::Down), not_up: 3, simulated: true }).boxed()
+    }
+    fn changes(&self) -> BoxStream<'static, Option<InstanceId>> {
+        stream::iter([Some(InstanceId::from("i-acme"))]).chain(stream::pending()).boxed()
+    }
+
+    fn setup_needed(&self) -> Answer<'_, bool> {
+        answer(self.fresh)
+    }
+    fn set_up<'a>(
+        &'a self,
+        token: &'a SecretString,
+        _: &'a str,
+        _: &'a SecretString,
+    ) -> Answer<'a, SignedIn> {
+        if token.expose_secret() == "sample" {
+            answer(SignedIn { token: "admin".into(), session: session(Role::Admin) })
+        } else {
+            let refused = refusal(
+                RefusalKind::Invalid,
+                "This is not the one-time token.",
+                "Copy it from the console again.",
+            );
+            ready(Err(refused)).boxed()
+        }
+    }
+    fn sign_in<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a SecretString,
+        _: Option<IpAddr>,
+    ) -> Answer<'a, SignedIn> {
+        let role = Role::parse(name);
+        match role.filter(|_| password.expose_secret() == "sample") {
+            Some(role) => answer(SignedIn { token: name.into(), session: session(role) }),
+            None => {
+                ready(Err(refusal(RefusalKind::Invalid, "Name or password is wrong.", "Try again."))).boxed()
+            }
+        }
+    }
+    fn session<'a>(&'a self, token: &'a str) -> Answer<'a, Option<Session>> {
+        answer(Role::parse(token).map(session))
+    }
+    fn sign_out<'a>(&'a self, _: &'a str) -> Answer<'a, ()> {
+        self.note("sign out".to_owned())
+    }
+
+    fn applications<'a>(
+        &'a self,
+        _: &'a Actor,
+        query: &'a ApplicationsQuery,
+    ) -> Answer<'a, ApplicationsPage> {
+        answer(fleet::applications(query))
+    }
+    fn summary<'a>(&'a self, _: &'a Actor, id: &'a InstanceId) -> Answer<'a, SummaryPage> {
+        found(header(id).map(scans::summary))
+    }
+    fn findings<'a>(&'a self, _: &'a Actor, query: &'a FindingsQuery) -> Answer<'a, FindingsPage> {
+        listed(&query.instance, |h| questions::findings(h, query))
+    }
+    fn finding<'a>(&'a self, _: &'a Actor, id: &'a FindingId) -> Answer<'a, FindingPage> {
+        found(questions::finding(id.as_str()))
+    }
+    fn accounts<'a>(&'a self, _: &'a Actor, query: &'a AccountsQuery) -> Answer<'a, AccountsPage> {
+        listed(&query.instance, |h| inventory::accounts(h, query))
+    }
+    fn account<'a>(&'a self, _: &'a Actor, instance: &'a InstanceId, id: &'a str) -> Answer<'a, AccountPage> {
+        found(header(instance).and_then(|h| inventory::account(&h.instance, id)))
+    }
+    fn plugins<'a>(&'a self, _: &'a Actor, query: &'a PluginsQuery) -> Answer<'a, PluginsPage> {
+        listed(&query.instance, |h| inventory::plugins(h, query))
+    }
+    fn plugin<'a>(&'a self, _: &'a Actor, instance: &'a InstanceId, id: &'a str) -> Answer<'a, PluginPage> {
+        found(header(instance).and_then(|h| inventory::plugin(&h.instance, id)))
+    }
+    fn drift<'a>(&'a self, _: &'a Actor, id: &'a InstanceId, _: &'a Cut) -> Answer<'a, DriftPage> {
+        found(header(id).map(scans::drift))
+    }
+    fn history<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a InstanceId,
+        query: &'a HistoryQuery,
+    ) -> Answer<'a, HistoryPage> {
+        found(header(id).map(|h| scans::history(h, query)))
+    }
+    fn settings<'a>(&'a self, actor: &'a Actor, id: &'a InstanceId) -> Answer<'a, SettingsPage> {
+        found(header(id).map(|h| scans::settings(h, actor.role == Role::Admin)))
+    }
+    fn checks<'a>(&'a self, _: &'a Actor, query: &'a ChecksQuery) -> Answer<'a, ChecksPage> {
+        answer(questions::checks(query))
+    }
+    fn check<'a>(&'a self, _: &'a Actor, _: &'a AppId, check: &'a CheckId) -> Answer<'a, CheckPage> {
+        found(questions::check(check.as_str()))
+    }
+    fn owners<'a>(&'a self, actor: &'a Actor) -> Answer<'a, OwnersPage> {
+        answer(inventory::owners(actor.role == Role::Admin))
+    }
+    fn audit<'a>(&'a self, _: &'a Actor, query: &'a AuditQuery) -> Answer<'a, AuditPage> {
+        answer(inventory::audit(query))
+    }
+
+    fn export_findings<'a>(
+        &'a self,
+        _: &'a Actor,
+        _: &'a FindingsQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        answer(export(format))
+    }
+    fn export_accounts<'a>(
+        &'a self,
+        _: &'a Actor,
+        _: &'a AccountsQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        answer(export(format))
+    }
+    fn export_plugins<'a>(&'a self, _: &'a Actor, _: &'a PluginsQuery, format: Format) -> Answer<'a, Export> {
+        answer(export(format))
+    }
+
+    fn catalogue_apps<'a>(&'a self, _: &'a Actor) -> Answer<'a, CatalogueAppsPage> {
+        answer(scans::catalogue())
+    }
+    fn onboard_form<'a>(
+        &'a self,
+        _: &'a Actor,
+        app: &'a AppId,
+        input: &'a CredentialInput,
+    ) -> Answer<'a, CredentialFormPage> {
+        found((app.as_str() == "github").then(|| scans::form(None, input)))
+    }
+    fn onboard_preflight<'a>(
+        &'a self,
+        _: &'a Actor,
+        _: &'a AppId,
+        _: CredentialInput,
+        secrets: Secrets,
+    ) -> Answer<'a, PreflightPage> {
+        if secrets.values().any(|s| s.expose_secret() == "wrong") {
+            let mut refused = refusal(
+                RefusalKind::Vendor,
+                "GitHub refused the credential (401 Bad credentials).",
+                "Check that the key belongs to the app with this id.",
+            );
+            refused.field = Some("private_key".to_owned());
+            return ready(Err(refused)).boxed();
+        }
+        answer(scans::preflight(None))
+    }
+    fn onboard_save<'a>(&'a self, _: &'a Actor, draft: &'a str) -> Answer<'a, InstanceId> {
+        match draft {
+            "d-1" => answer("i-acme".into()),
+            _ => {
+                let gone = refusal(
+                    RefusalKind::Conflict,
+                    "The verified credential is no longer kept.",
+                    "Verify it again.",
+                );
+                ready(Err(gone)).boxed()
+            }
+        }
+    }
+    fn reauthenticate_form<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a InstanceId,
+        input: &'a CredentialInput,
+    ) -> Answer<'a, CredentialFormPage> {
+        found(header(id).map(|h| scans::form(Some(h), input)))
+    }
+    fn reauthenticate_preflight<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a InstanceId,
+        _: CredentialInput,
+        secrets: Secrets,
+    ) -> Answer<'a, PreflightPage> {
+        if secrets.values().any(|s| s.expose_secret() == "foreign") {
+            let refused = refusal(
+                RefusalKind::Conflict,
+                "This credential belongs to the tenant globex (4711); the application is acme (9919).",
+                "Use a credential of acme, or onboard globex as an application of its own.",
+            );
+            return ready(Err(refused)).boxed();
+        }
+        found(header(id).map(|h| scans::preflight(Some(h))))
+    }
+    fn reauthenticate_save<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a InstanceId,
+        draft: &'a str,
+        stop: &'a [ScanKind],
+    ) -> Answer<'a, ()> {
+        self.note(format!("reauthenticate {id} with {draft}, stop {stop:?}"))
+    }
+
+    fn scan_now<'a>(&'a self, actor: &'a Actor, id: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()> {
+        if actor.role == Role::Auditor {
+            let refused = refusal(RefusalKind::Forbidden, "An auditor reads and exports.", "Ask an admin.");
+            return ready(Err(refused)).boxed();
+        }
+        self.note(format!("scan {id} {kind} now"))
+    }
+    fn cancel<'a>(&'a self, _: &'a Actor, id: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()> {
+        self.note(format!("cancel {id} {kind}"))
+    }
+    fn check_again<'a>(&'a self, _: &'a Actor, id: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()> {
+        self.note(format!("check {id} {kind} again"))
+    }
+    fn set_interval<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a InstanceId,
+        kind: ScanKind,
+        interval: Duration,
+    ) -> Answer<'a, ()> {
+        self.note(format!("interval of {id} {kind}: {interval}"))
+    }
+    fn agree_empty<'a>(&'a self, _: &'a Actor, id: &'a InstanceId, dataset: &'a str) -> Answer<'a, ()> {
+        self.note(format!("{dataset} of {id} is empty"))
+    }
+    fn pause<'a>(&'a self, _: &'a Actor, id: &'a InstanceId) -> Answer<'a, ()> {
+        self.note(format!("pause {id}"))
+    }
+    fn resume<'a>(&'a self, _: &'a Actor, id: &'a InstanceId) -> Answer<'a, ()> {
+        self.note(format!("resume {id}"))
+    }
+    fn rename<'a>(&'a self, _: &'a Actor, id: &'a InstanceId, name: &'a str) -> Answer<'a, ()> {
+        self.note(format!("rename {id} to {name}"))
+    }
+    fn assign_owner<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a InstanceId,
+        owner: Option<&'a OwnerId>,
+    ) -> Answer<'a, ()> {
+        self.note(format!("owner of {id}: {}", owner.map_or("nobody", OwnerId::as_str)))
+    }
+    fn remove<'a>(&'a self, _: &'a Actor, id: &'a InstanceId, confirm: &'a str) -> Answer<'a, ()> {
+        self.note(format!("remove {id} ({confirm})"))
+    }
+    fn set_finding_state<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a FindingId,
+        state: FindingState,
+    ) -> Answer<'a, ()> {
+        self.note(format!("{id} is {}", state.as_str()))
+    }
+    fn create_owner<'a>(&'a self, _: &'a Actor, input: &'a OwnerInput) -> Answer<'a, OwnerId> {
+        if input.time_zone == "Atlantis" {
+            let refused = refusal(
+                RefusalKind::Invalid,
+                "There is no time zone `Atlantis`.",
+                "Use a name such as Europe/Berlin.",
+            );
+            return ready(Err(refused)).boxed();
+        }
+        answer("o-new".into())
+    }
+    fn update_owner<'a>(&'a self, _: &'a Actor, owner: &'a OwnerId, input: &'a OwnerInput) -> Answer<'a, ()> {
+        self.note(format!("owner {owner} is {} (active: {})", input.name, input.active))
+    }
+}
