@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: every stage that must hold before a change is merged.
 
 use crate::stages::Stages;
-use crate::{Result, browser, run, setup, tests, tidy, tools};
+use crate::{Result, browser, catalogue, run, setup, tests, tidy, tools};
 use std::process::Command;
 
 /// Runs all stages; a failed one is shown and the later ones still run, so one run shows everything.
@@ -12,7 +12,17 @@ pub(crate) fn ci() -> Result {
     }
     stages.stage("fmt", || cargo(&["fmt", "--all", "--check"]));
     stages.stage("clippy", || {
-        cargo(&["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"])
+        cargo(&[
+            "clippy",
+            "--quiet",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--",
+            "--deny",
+            "warnings",
+        ])
     });
     stages.stage("rustdoc", || {
         run::run(
@@ -27,6 +37,9 @@ pub(crate) fn ci() -> Result {
         )
     });
     stages.stage("tidy", tidy::tidy);
+    stages.stage("catalogue", || catalogue::run(&["check"]));
+    stages.stage("mutate-checks", || catalogue::run(&["mutate-checks"]));
+    stages.stage("docs --check", || catalogue::run(&["docs", "--check"]));
     stages.stage("deny (bans, licences, sources)", deny);
     stages.counted("tests on SQLite and PostgreSQL", tests::all);
     stages.counted("documentation tests", tests::doc_tests);

@@ -6,6 +6,7 @@
 )]
 
 mod browser;
+mod catalogue;
 mod ci;
 mod contract;
 mod peers;
@@ -32,6 +33,11 @@ cargo xtask COMMAND
   tidy                the rules of the source tree: crate directions, SQL, names, sizes, links, words
   browser [FILES]     the browser tests of e2e/ against a built server
   screenshots         write the pages' pictures to docs/screenshots
+  docs [--check]      write the documents rendered from the catalogue, or compare them with what is committed
+  mutate-checks       change every check a little and ask that an example notices
+  new-app ID          the skeleton of an application, which passes as written
+  new-check APP/NAME DATASET
+                      the skeleton of a check, which passes as written
   contract APP        cut the vendor's API description anew (downloads the vendor's package)
   peers               start every server the tests talk to once, and stop it
 ";
@@ -47,6 +53,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::tidy(),
         "browser" => browser::browser(rest),
         "screenshots" => browser::screenshots(),
+        "docs" | "mutate-checks" | "new-app" | "new-check" => catalogue::run(&arguments),
         "contract" => contract::contract(rest),
         "peers" => peers::peers(),
         "help" | "--help" | "-h" => {
