@@ -73,6 +73,9 @@ fn cargo_tool(name: &str, wanted: &str) -> Result {
     let built = run::run(
         Command::new("cargo")
             .current_dir(tools::root())
+            // It runs for seconds, so it is built fast rather than to be fast.
+            .envs([("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_LTO", "off")])
+            .envs([("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"), ("CARGO_PROFILE_RELEASE_DEBUG", "0")])
             .args(["install", "--quiet", "--locked", "--force", "--version", wanted, "--root"])
             .arg(tools::folder())
             .arg("--target-dir")
