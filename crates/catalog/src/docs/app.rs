@@ -269,7 +269,7 @@ fn fields(dataset: &DatasetSpec) -> String {
             };
             let key = if dataset.spec.key.as_deref() == Some(&field.name) { "key" } else { "" };
             let note = [key, kept].into_iter().filter(|n| !n.is_empty()).collect::<Vec<_>>().join("; ");
-            vec![code(&field.name), word(&shape.kind), note]
+            vec![code(&field.name), code(&word(&shape.kind)), note]
         })
         .collect();
     table(&["Field", "Type", "Note"], &rows)

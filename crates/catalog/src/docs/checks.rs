@@ -90,6 +90,6 @@ pub(super) fn language() -> String {
 
 fn canonical(shape: &Shape) -> String {
     let fields: Vec<String> =
-        shape.fields.iter().map(|f| format!("{} {}", code(&f.name), word(&f.kind))).collect();
+        shape.fields.iter().map(|f| code(&format!("{} {}", f.name, word(&f.kind)))).collect();
     fields.join(", ")
 }

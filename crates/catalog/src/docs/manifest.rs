@@ -4,8 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{code, table};
-
-const SOURCE: &str = include_str!("../manifest.rs");
+use crate::manifest::SOURCES;
 
 /// One type of the vocabulary.
 struct Item<'s> {
@@ -27,7 +26,7 @@ struct Member<'s> {
 
 /// The page.
 pub(super) fn page() -> String {
-    let items = items(SOURCE);
+    let items: Vec<Item<'_>> = SOURCES.into_iter().flat_map(items).collect();
     let mut out = "# The manifest\n\n`catalog/apps/<app>/app.toml` says all that Parapet knows about an application's API. Its vocabulary \
                    is closed: what is not listed here is an error with file, line and column. A skeleton: \
                    `cargo xtask new-app <id>`.\n\nPaths into answers are names with dots between them; a number is a \
@@ -70,15 +69,14 @@ pub(super) fn page() -> String {
     out
 }
 
+/// A text after a colon: its first letter small, unless its first word is a name.
 fn lower(text: &str) -> String {
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        // `HTTP` and the like stay as they are.
-        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
-            first.to_lowercase().chain(text.chars().skip(1)).collect()
-        }
-        _ => text.to_owned(),
+    let first = text.split([' ', ':']).next().unwrap_or(text);
+    if first.chars().skip(1).any(char::is_uppercase) {
+        return text.to_owned();
     }
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// A Rust type in the words of a TOML author.
@@ -105,6 +103,11 @@ fn kind(rust: &str, items: &[Item<'_>]) -> String {
     }
 }
 
+/// Lines of a doc comment as one text; links to other items become their names.
+fn plain(docs: &[&str]) -> String {
+    docs.join(" ").replace("[`", "`").replace("`]", "`")
+}
+
 /// Reads the types of a source that derive `Deserialize`. It knows the few forms that occur there, and a test holds that
 /// nothing was missed.
 fn items(source: &str) -> Vec<Item<'_>> {
@@ -129,7 +132,7 @@ fn items(source: &str) -> Vec<Item<'_>> {
                 let is_enum = what == "pub enum ";
                 let body: Vec<&str> = lines.by_ref().take_while(|l| *l != "}").collect();
                 let members = members(&body, is_enum, has_default);
-                items.push(Item { name, docs: docs.join(" "), is_enum, members });
+                items.push(Item { name, docs: plain(&docs), is_enum, members });
             }
             docs.clear();
             (derives, has_default) = (false, false);
@@ -178,7 +181,7 @@ fn members<'s>(body: &[&'s str], is_enum: bool, all_optional: bool) -> Vec<Membe
         } else {
             renamed.map_or(name, str::to_owned)
         };
-        members.push(Member { name, kind, optional, docs: docs.join(" "), inner });
+        members.push(Member { name, kind, optional, docs: plain(&docs), inner });
         docs.clear();
         (renamed, flattened) = (None, false);
         is_optional = all_optional;
@@ -203,9 +206,10 @@ mod tests {
 
     #[test]
     fn nothing_is_missed() {
-        let items = items(SOURCE);
+        let items: Vec<Item<'_>> = SOURCES.into_iter().flat_map(items).collect();
+        let source = SOURCES.concat();
         let derived =
-            SOURCE.lines().filter(|l| l.starts_with("#[derive(") && l.contains("Deserialize")).count();
+            source.lines().filter(|l| l.starts_with("#[derive(") && l.contains("Deserialize")).count();
         assert_eq!(items.len(), derived, "types");
         for item in &items {
             assert!(!item.docs.is_empty(), "{} has a text", item.name);
@@ -216,7 +220,7 @@ mod tests {
                 item.name
             );
         }
-        let public = SOURCE
+        let public = source
             .lines()
             .filter(|l| l.starts_with("    pub ") && l.ends_with(',') && !l.contains('('))
             .count();

@@ -47,7 +47,7 @@ pub(crate) fn load(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> Opti
     app.scopes = scopes;
     (app.onboarding_markdown, app.onboarding_html) = onboarding;
     app.left_out_markdown = left_out;
-    sound.then(|| (app, errors.len() == before))
+    sound.then_some((app, errors.len() == before))
 }
 
 /// Whether a text can be the id of an application or a check: it stands in paths and addresses.

@@ -9,14 +9,14 @@ use model::finding::{Outcome, Severity};
 use model::id::{AppId, CheckId};
 use model::scan::ScanKind;
 use model::value::{Shape, Type, Value};
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Tag, TagEnd};
 use serde::Deserialize;
 
 use crate::LoadError;
 use crate::app::App;
 use crate::check::{Check, Lifecycle, Over, Param, Remedy};
+use crate::load::body;
 use crate::load::doc::{At, Doc, at, suggest};
-use crate::load::example::{self, RawExample};
+use crate::load::example;
 use crate::load::fields::is_name;
 use crate::load::files::Source;
 use crate::load::mapping;
@@ -113,7 +113,7 @@ pub(crate) fn load(
         }
     }
     let params = params(&doc, &front, errors);
-    let body = body(source, body_range, errors);
+    let body = body::read(source, body_range, errors);
     let place = place(&doc, &front, scope, errors)?;
     let env = Env {
         record: Some(Arc::clone(&place.shape)),
@@ -401,109 +401,4 @@ fn link(
         errors.push(doc.error(&place, "this link could lead anywhere", remedy));
     }
     Some(template)
-}
-
-/// The parts of a check's body.
-#[derive(Default)]
-struct Body {
-    why: String,
-    steps: String,
-    examples: Vec<RawExample>,
-}
-
-fn body(source: &Source, range: Range<usize>, errors: &mut Vec<LoadError>) -> Body {
-    markdown::check(source, range.clone(), errors);
-    let (base, text) = (range.start, &source.text[range]);
-    let mut body = Body::default();
-    // Section titles with where the section begins; cuts are the examples, which are not part of the prose.
-    let mut sections: Vec<(String, usize, usize)> = vec![(String::new(), 0, 0)];
-    let (mut heading, mut fence): (Option<String>, Option<(Outcome, Range<usize>)>) = (None, None);
-    let mut cuts: Vec<Range<usize>> = Vec::new();
-    let mut numbered = BTreeSet::new();
-    for (event, place) in markdown::events(text) {
-        match event {
-            Event::Start(Tag::Heading { level: HeadingLevel::H2, .. }) => heading = Some(String::new()),
-            Event::Start(Tag::Heading { .. }) => {
-                let remedy = "Only `## Remedy` and `## Examples` head a part of a check";
-                errors.push(source.error(base + place.start, "a heading of another level", remedy));
-            }
-            Event::End(TagEnd::Heading(HeadingLevel::H2)) => {
-                let title = heading.take().unwrap_or_default();
-                if !["Remedy", "Examples"].contains(&title.as_str()) || sections.iter().any(|s| s.0 == title)
-                {
-                    let message = format!("unexpected part `{title}`");
-                    errors.push(source.error(base + place.start, message, "`## Remedy`, then `## Examples`"));
-                }
-                sections.push((title, place.start, place.end));
-            }
-            Event::Text(t) if heading.is_some() => heading.iter_mut().for_each(|h| h.push_str(&t)),
-            Event::Text(t) => {
-                if let Some((expected, _)) = &fence {
-                    match body.examples.last_mut().filter(|e| e.open) {
-                        Some(example) => example.text.push_str(&t),
-                        None => body.examples.push(RawExample {
-                            expected: *expected,
-                            text: t.to_string(),
-                            offset: base + place.start,
-                            open: true,
-                        }),
-                    }
-                }
-            }
-            Event::Start(Tag::List(Some(_))) => {
-                numbered.insert(sections.len() - 1);
-            }
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                match info.strip_prefix("json ").map(str::trim) {
-                    None => {}
-                    Some(word) => match Outcome::parse(&word.replace('-', "_")) {
-                        Some(expected) => fence = Some((expected, place)),
-                        None => {
-                            let words = ["pass", "fail", "inconclusive", "not-applicable"];
-                            let message = format!("unknown outcome `{word}`");
-                            errors.push(source.error(base + place.start, message, suggest(word, &words)));
-                        }
-                    },
-                }
-            }
-            Event::End(TagEnd::CodeBlock) => {
-                if let Some((_, range)) = fence.take() {
-                    cuts.push(range);
-                    body.examples.iter_mut().for_each(|e| e.open = false);
-                }
-            }
-            _ => {}
-        }
-    }
-    let part = |title: &str| {
-        let at = sections.iter().position(|s| s.0 == title)?;
-        let end = sections.get(at + 1).map_or(text.len(), |next| next.1);
-        Some((at, without(text, sections[at].2..end, &cuts)))
-    };
-    body.why = part("").map(|(_, t)| t).unwrap_or_default();
-    if body.why.chars().count() < 40 {
-        let remedy = "Write a paragraph after the front matter: what goes wrong where this is not so";
-        errors.push(source.error(base, "why it matters is missing", remedy));
-    }
-    match part("Remedy") {
-        Some((at, steps)) if numbered.contains(&at) => body.steps = steps,
-        Some((at, _)) => {
-            let remedy = "Write what to do as `1. ...`, `2. ...`";
-            errors.push(source.error(base + sections[at].1, "the remedy has no numbered steps", remedy));
-        }
-        None => {
-            errors.push(source.error(base, "the remedy is missing", "Add `## Remedy` with numbered steps"))
-        }
-    }
-    body
-}
-
-fn without(text: &str, range: Range<usize>, cuts: &[Range<usize>]) -> String {
-    let (mut out, mut at) = (String::new(), range.start);
-    for cut in cuts.iter().filter(|c| c.start >= range.start && c.end <= range.end) {
-        out.push_str(&text[at..cut.start]);
-        at = cut.end;
-    }
-    out.push_str(&text[at..range.end]);
-    out.trim().to_owned()
 }

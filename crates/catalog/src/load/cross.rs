@@ -9,10 +9,8 @@ use url::Url;
 use crate::LoadError;
 use crate::load::doc::{At, Doc, at, suggest};
 use crate::load::fields::{is_name, json_path};
-use crate::load::requests::{headers, only_settings};
-use crate::manifest::{
-    AnswerRule, AuthKind, Dataset, Deployment, Endpoint, Expiry, Granted, Manifest, Meaning, Read, Setting,
-};
+use crate::load::hosting;
+use crate::manifest::{AnswerRule, Dataset, Deployment, Manifest, Meaning, Setting};
 use crate::template::Template;
 
 /// Everything that looking at a manifest needs.
@@ -119,7 +117,7 @@ impl Context<'_> {
         }
     }
 
-    fn non_empty(&mut self, at: &At, what: &str, text: &str) {
+    pub(crate) fn non_empty(&mut self, at: &At, what: &str, text: &str) {
         if text.trim().is_empty() {
             self.error(at, format!("`{what}` is empty"), "Write a few words");
         }
@@ -144,16 +142,16 @@ pub(crate) fn check(cx: &mut Context<'_>) {
     let mut names = BTreeSet::new();
     for (i, setting) in manifest.setting.iter().enumerate() {
         let at = at("setting").index(i);
-        self::setting(cx, &at, setting);
+        hosting::setting(cx, &at, setting);
         if !names.insert(&setting.name) {
             cx.error(&at.key("name"), format!("setting `{}` is declared twice", setting.name), "Remove one");
         }
     }
-    deployments(cx);
-    auths(cx);
+    hosting::deployments(cx);
+    hosting::auths(cx);
     let identity = &manifest.identity;
     cx.host(&at("identity").key("host"), &identity.host);
-    endpoint_path(cx, &at("identity").key("path"), &identity.path, &[]);
+    hosting::endpoint_path(cx, &at("identity").key("path"), &identity.path, &[]);
     for (key, path) in [("tenant_uid", &identity.tenant_uid), ("tenant_name", &identity.tenant_name)] {
         let at = at("identity").key(key);
         if path.is_empty() {
@@ -167,247 +165,6 @@ pub(crate) fn check(cx: &mut Context<'_>) {
     for (i, left) in manifest.left_out.iter().enumerate() {
         cx.non_empty(&at("left_out").index(i).key("what"), "what", &left.what);
         cx.non_empty(&at("left_out").index(i).key("why"), "why", &left.why);
-    }
-}
-
-fn setting(cx: &mut Context<'_>, at: &At, setting: &Setting) {
-    if !is_name(&setting.name)
-        || ["each", "console", "installation_id", "params"].contains(&setting.name.as_str())
-    {
-        let remedy = "Small letters, digits and `_`; not each, console, params, installation_id";
-        cx.error(&at.key("name"), format!("`{}` cannot be a setting's name", setting.name), remedy);
-    }
-    cx.non_empty(&at.key("title"), "title", &setting.title);
-    if let Err(e) = regex::Regex::new(&format!("^(?:{})$", setting.pattern())) {
-        let words = e.to_string();
-        let last = words.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        cx.error(
-            &at.key("pattern"),
-            format!("not a regular expression: {last}"),
-            "See docs.rs/regex for the syntax",
-        );
-    } else if !setting.example.is_empty()
-        && let Err(message) = setting.accept(&setting.example)
-    {
-        cx.error(
-            &at.key("example"),
-            format!("the example is refused: {message}"),
-            "Mend the pattern or the example",
-        );
-    }
-}
-
-fn address(cx: &mut Context<'_>, at: &At, entered: &Setting) {
-    if !is_name(&entered.name) {
-        let message = format!("`{}` cannot be a setting's name", entered.name);
-        cx.error(&at.key("name"), message, "Small letters, digits and `_`");
-    }
-    cx.non_empty(&at.key("title"), "title", &entered.title);
-    if !entered.example.is_empty() {
-        cx.https(&at.key("example"), &entered.example);
-    }
-}
-
-fn deployments(cx: &mut Context<'_>) {
-    let manifest = cx.manifest;
-    if manifest.deployment.is_empty() {
-        cx.error(&at("deployment"), "there is no deployment", "Add [[deployment]]");
-    }
-    let mut ids = BTreeSet::new();
-    for (i, deployment) in manifest.deployment.iter().enumerate() {
-        let at = at("deployment").index(i);
-        if !is_name(&deployment.id) || !ids.insert(&deployment.id) {
-            let message = format!("deployment id `{}` is taken or malformed", deployment.id);
-            cx.error(&at.key("id"), message, "Small letters, digits and `_`, each once");
-        }
-        for (key, entered) in [("label", &deployment.label), ("address", &deployment.address)] {
-            if let Some(entered) = entered {
-                // An address has a form of its own, an origin with an optional prefix, which onboarding checks.
-                if key == "label" || entered.pattern.is_some() {
-                    setting(cx, &at.key(key), entered);
-                } else {
-                    address(cx, &at.key(key), entered);
-                }
-                if manifest.setting.iter().any(|s| s.name == entered.name) {
-                    let message = format!("`{}` is also a setting", entered.name);
-                    cx.error(&at.key(key).key("name"), message, "Name one of them otherwise");
-                }
-            }
-        }
-        if deployment.label.is_some() && deployment.address.is_some() {
-            let message = "a deployment has a label or an address, not both";
-            cx.error(&at.key("address"), message, "Make two deployments");
-        }
-        hosts(cx, &at, deployment);
-        console(cx, &at.key("console"), deployment);
-    }
-}
-
-fn hosts(cx: &mut Context<'_>, at: &At, deployment: &Deployment) {
-    if deployment.hosts.is_empty() {
-        cx.error(&at.key("hosts"), "there is no host", "Add `hosts.main = { origin = \"https://...\" }`");
-    }
-    for (name, host) in &deployment.hosts {
-        let at = at.key("hosts").key(name);
-        match &host.origin {
-            None if deployment.address.is_none() => {
-                let remedy = "Add `origin = \"https://...\"`, or an `address` that the admin enters";
-                cx.error(&at, format!("host `{name}` has no origin"), remedy);
-            }
-            None => {}
-            Some(origin) => self::origin(cx, &at.key("origin"), origin, deployment),
-        }
-        headers(cx, &at.key("headers"), &host.headers);
-        let base = &host.base;
-        cx.path(&at.key("base"), base);
-        if base.ends_with('/') || base.contains(['{', '}']) {
-            cx.error(
-                &at.key("base"),
-                format!("`{base}` is not a path prefix"),
-                "For example `/api/v3`, without placeholders",
-            );
-        }
-    }
-}
-
-/// A fixed https origin, or one label under a fixed suffix of at least two labels.
-fn origin(cx: &mut Context<'_>, at: &At, origin: &str, deployment: &Deployment) {
-    let Some(template) = cx.template(at, origin) else { return };
-    let label = deployment.label.as_ref().map(|l| l.name.as_str());
-    let names: Vec<&str> = template.placeholders().collect();
-    for name in &names {
-        if Some(*name) != label {
-            cx.error(
-                at,
-                format!("`{{{name}}}` is not this deployment's label"),
-                "Only its `label` can stand in an origin",
-            );
-            return;
-        }
-    }
-    let filled = template.fill(|_| "label".to_owned());
-    let plain = Url::parse(&filled).is_ok_and(|u| {
-        u.scheme() == "https"
-            && u.host_str().is_some()
-            && u.path() == "/"
-            && u.query().is_none()
-            && u.fragment().is_none()
-            && u.username().is_empty()
-            && !filled.ends_with('/')
-    });
-    if !plain {
-        cx.error(
-            at,
-            format!("`{origin}` is not an https origin"),
-            "Write `https://host`, without path or trailing `/`",
-        );
-        return;
-    }
-    let under_suffix = match names.len() {
-        0 => true,
-        1 => origin.split_once('}').is_some_and(|(_, suffix)| {
-            suffix.starts_with('.')
-                && suffix.trim_start_matches('.').split('.').filter(|l| !l.is_empty()).count() >= 2
-        }),
-        _ => false,
-    };
-    if !under_suffix {
-        let remedy = "For example `https://{subdomain}.example.com`: the vendor's own domain stays fixed";
-        cx.error(at, "the label must stand once, before a fixed domain", remedy);
-    }
-}
-
-fn console(cx: &mut Context<'_>, at: &At, deployment: &Deployment) {
-    let Some(template) = cx.template(at, &deployment.console) else { return };
-    let entered: Vec<&str> =
-        [&deployment.label, &deployment.address].into_iter().flatten().map(|s| s.name.as_str()).collect();
-    for name in template.placeholders() {
-        if !entered.contains(&name) {
-            cx.error(at, format!("`{{{name}}}` is not entered for this deployment"), suggest(name, &entered));
-            return;
-        }
-    }
-    let address = deployment.address.as_ref().map(|a| a.name.as_str());
-    let filled = template
-        .fill(|name| if Some(name) == address { "https://host".to_owned() } else { "label".to_owned() });
-    cx.https(at, &filled);
-}
-
-fn endpoint_path(cx: &mut Context<'_>, at: &At, path: &str, further: &[&str]) {
-    cx.path(at, path);
-    if path.is_empty() {
-        cx.error(at, "the path is empty", "Write it beginning with `/`");
-    }
-    if let Some(template) = cx.template(at, path) {
-        only_settings(cx, at, &template, further);
-    }
-}
-
-fn endpoint(cx: &mut Context<'_>, at: &At, endpoint: &Endpoint, further: &[&str]) {
-    cx.host(&at.key("host"), &endpoint.host);
-    endpoint_path(cx, &at.key("path"), &endpoint.path, further);
-}
-
-fn read(cx: &mut Context<'_>, at: &At, read: &Read) {
-    cx.host(&at.key("host"), &read.host);
-    if let Some(path) = &read.path {
-        endpoint_path(cx, &at.key("path"), path, &[]);
-    }
-    json_path(cx.doc, &at.key("at"), &read.at, cx.errors);
-}
-
-fn auths(cx: &mut Context<'_>) {
-    let manifest = cx.manifest;
-    if manifest.auth.is_empty() {
-        cx.error(&at("auth"), "there is no way to authenticate", "Add [[auth]]");
-    }
-    let mut ids = BTreeSet::new();
-    for (i, auth) in manifest.auth.iter().enumerate() {
-        let at = at("auth").index(i);
-        if !is_name(&auth.id) || !ids.insert(&auth.id) {
-            let message = format!("auth id `{}` is taken or malformed", auth.id);
-            cx.error(&at.key("id"), message, "Small letters, digits and `_`, each once");
-        }
-        cx.non_empty(&at.key("title"), "title", &auth.title);
-        match &auth.kind {
-            AuthKind::Bearer {} | AuthKind::Basic { .. } => {}
-            AuthKind::Header { header, .. } => {
-                let refused = ["host", "cookie", "content-length", "transfer-encoding", "connection"];
-                if !is_header_name(header) || refused.contains(&header.to_ascii_lowercase().as_str()) {
-                    let message = format!("`{header}` cannot carry a credential");
-                    cx.error(&at.key("header"), message, "For example `Authorization` or `X-Api-Key`");
-                }
-            }
-            AuthKind::ClientCredentials { token, .. } => endpoint(cx, &at.key("token"), token, &[]),
-            AuthKind::AppInstallation { installation, token } => {
-                endpoint(cx, &at.key("installation"), installation, &[]);
-                endpoint(cx, &at.key("token"), token, &["installation_id"]);
-            }
-        }
-        if let Some(subject) = &auth.subject {
-            read(cx, &at.key("subject"), subject);
-        }
-        if let Some(Granted { header, read, .. }) = &auth.granted {
-            header_or_read(cx, &at.key("granted"), header.as_deref(), read.as_ref());
-        }
-        if let Some(Expiry { header, read }) = &auth.expiry {
-            header_or_read(cx, &at.key("expiry"), header.as_deref(), read.as_ref());
-        }
-    }
-}
-
-fn header_or_read(cx: &mut Context<'_>, at: &At, header: Option<&str>, from: Option<&Read>) {
-    match (header, from) {
-        (Some(header), None) if is_header_name(header) => {}
-        (Some(header), None) => {
-            cx.error(
-                &at.key("header"),
-                format!("`{header}` is not a header's name"),
-                "Letters, digits and `-`",
-            );
-        }
-        (None, Some(from)) => read(cx, &at.key("read"), from),
-        _ => cx.error(at, "one of `header` and `read` is needed", "Say where the vendor tells it"),
     }
 }
 

@@ -11,7 +11,7 @@ use graphql_parser::query::{
 use crate::LoadError;
 use crate::load::files::Source;
 
-/// Deeper spreads than this are circular.
+/// Deeper brackets are refused, and deeper spreads of fragments are circular.
 const DEPTH: usize = 64;
 
 /// A document with exactly one query.
@@ -32,6 +32,9 @@ pub(crate) struct Variable<'a> {
 
 /// Reads a document.
 pub(crate) fn parse(source: &Source) -> Result<QueryDocument, LoadError> {
+    if let Some(at) = too_deep(&source.text) {
+        return Err(source.error(at, format!("nested deeper than {DEPTH}"), "Flatten the query"));
+    }
     let document: Document<'static, String> = match parse_query::<String>(&source.text) {
         Ok(document) => document.into_static(),
         Err(e) => return Err(syntax_error(source, &e.to_string())),
@@ -71,6 +74,20 @@ pub(crate) fn parse(source: &Source) -> Result<QueryDocument, LoadError> {
         Some((variables, selection)) => Ok(QueryDocument { variables, selection, fragments }),
         None => Err(source.error(0, "no query in this document", "Add `query { ... }`")),
     }
+}
+
+/// Where brackets are nested deeper than the parser, which recurses, should be asked to go. Brackets in texts and comments
+/// are counted, too: no sound query has that many.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    text.bytes().enumerate().find_map(|(at, byte)| {
+        match byte {
+            b'{' | b'[' | b'(' => depth += 1,
+            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (depth > DEPTH).then_some(at)
+    })
 }
 
 fn refused(source: &Source, position: Pos, what: &str) -> LoadError {

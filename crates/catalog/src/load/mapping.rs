@@ -99,18 +99,22 @@ fn one(
             "Add `id = \"...\"`, unique within the instance",
         );
     }
-    let programs = spec.fields.iter().map(|(_, p)| p).chain(spec.when.as_ref());
-    let mut reads: Vec<String> = programs.flat_map(|p| p.uses().datasets.keys().cloned()).collect();
-    reads.sort();
-    reads.dedup();
-    for name in &reads {
-        let read = datasets.iter().find(|d| d.spec.name == *name);
-        if read.is_some_and(|d| !d.spec.scans.contains(&kind)) {
-            let message = format!("the {kind} scan does not read `{name}`");
-            cx.error(place, message, format!("Add \"{kind}\" to the scans of `{name}`"));
+    let mut reads = std::collections::BTreeSet::new();
+    let named = spec
+        .fields
+        .iter()
+        .map(|(position, program)| (place.key("fields").key(&canonical.fields[*position].name), program));
+    for (at, program) in named.chain(spec.when.iter().map(|program| (place.key("when"), program))) {
+        for name in program.uses().datasets.keys() {
+            let read = datasets.iter().find(|d| d.spec.name == *name);
+            if read.is_some_and(|d| !d.spec.scans.contains(&kind)) {
+                let message = format!("the {kind} scan does not read `{name}`");
+                cx.error(&at, message, format!("Add \"{kind}\" to the scans of `{name}`"));
+            }
+            reads.insert(name.clone());
         }
     }
-    spec.reads = reads;
+    spec.reads = reads.into_iter().collect();
     spec
 }
 

@@ -1,6 +1,7 @@
 //! Loading: files to typed values, with every mistake reported at its place.
 
 pub(crate) mod app;
+pub(crate) mod body;
 pub(crate) mod check;
 pub(crate) mod cross;
 pub(crate) mod doc;
@@ -8,6 +9,7 @@ pub(crate) mod example;
 pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod graphql;
+pub(crate) mod hosting;
 pub(crate) mod keys;
 pub(crate) mod mapping;
 pub(crate) mod requests;

@@ -101,6 +101,8 @@ fn report(file: &str, changes: &[(&str, &str)]) -> String {
     out
 }
 
+/// Seventy levels of brackets.
+const DEEP: &str = "{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{";
 const APP: &str = "apps/acme/app.toml";
 const CHECK: &str = "apps/acme/checks/members-cannot-invite.md";
 
@@ -244,6 +246,7 @@ fn graphql_documents() {
             ("$after: String)", "$after: String, $first: Int!)"),
             ("$after: String)", "$after: String!)"),
             ("hasNextPage endCursor", "endCursor"),
+            ("login ...More", DEEP),
         ]
     ));
     insta::assert_snapshot!(

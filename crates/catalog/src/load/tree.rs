@@ -1,5 +1,6 @@
 //! Whole catalogue folders: the embedded one first, then those of the operator.
 
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -97,11 +98,15 @@ fn assemble(trees: &[Files], mut errors: Vec<LoadError>) -> Loaded {
 fn standards(files: &Files, catalog: &mut Catalog, errors: &mut Vec<LoadError>) {
     for id in files.stems_in("standards", ".toml") {
         let Some(source) = files.get(&format!("standards/{id}.toml")) else { continue };
-        if catalog.standards.contains_key(&id) {
-            let message = format!("standard `{id}` exists already and cannot be replaced");
-            errors.push(source.error(0, message, "Name the file otherwise"));
-        } else if let Some(standard) = tables::standard(&source, &id, errors) {
-            catalog.standards.insert(id, standard);
+        let Some(standard) = tables::standard(&source, &id, errors) else { continue };
+        match catalog.standards.entry(id) {
+            Entry::Vacant(place) => {
+                place.insert(standard);
+            }
+            Entry::Occupied(place) => {
+                let message = format!("standard `{}` exists already and cannot be replaced", place.key());
+                errors.push(source.error(0, message, "Name the file otherwise"));
+            }
         }
     }
 }

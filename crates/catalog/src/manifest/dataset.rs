@@ -1,0 +1,321 @@
+//! Datasets: requests, paging, fields, answers and mappings.
+
+use std::collections::BTreeMap;
+
+use model::scan::ScanKind;
+use serde::Deserialize;
+
+use super::auth::main;
+
+/// One dataset: a listing or a single object.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dataset {
+    /// Name in checks: `members`.
+    pub name: String,
+    /// What people read: `Members`.
+    pub title: String,
+    /// The scans that read it.
+    pub scans: Vec<ScanKind>,
+    /// Of these, the scans that have no meaning without it.
+    #[serde(default)]
+    pub required: Vec<ScanKind>,
+    /// Permissions it needs, by auth id, in the vendor's words; any one of the list suffices.
+    #[serde(default)]
+    pub permission: BTreeMap<String, Vec<String>>,
+    /// The vendor's page that documents it.
+    pub docs: String,
+    /// The field that identifies a record; none for a single object.
+    pub key: Option<String>,
+    /// The deployments that offer it, by id; empty: all. Elsewhere it is not applicable and nothing is sent.
+    #[serde(default)]
+    pub deployments: Vec<String>,
+    /// A dataset younger than this is reused and labelled with its age; a fan-out advances across runs.
+    pub refresh_hours: Option<u32>,
+    /// The full dataset of which this one is a filtered listing: when both have the same keys (and any), the server
+    /// ignored the filter, and this one counts as not read.
+    pub filter_of: Option<String>,
+    /// Requests. Those with the same `alternative` are united; alternatives are tried in file order until one is not
+    /// refused (permission, absent path, unmapped answer). Default alternative: "".
+    pub request: Vec<Request>,
+    /// Meanings of answers, before the application's.
+    #[serde(default)]
+    pub answer: Vec<AnswerRule>,
+    /// The fields of a record, in order.
+    pub field: Vec<Field>,
+}
+
+/// One request of a dataset.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Host by name.
+    #[serde(default = "main")]
+    pub host: String,
+    /// Path with placeholders: settings `{organization}`, fan-out `{each.name}`. For GraphQL the endpoint's path.
+    #[serde(default)]
+    pub path: String,
+    /// Query parameters, values with the same placeholders.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Request headers, such as a media type or API version. `Authorization`, `Cookie` and `Host` are refused.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// A GraphQL query document in the application's folder: `members.graphql`. Sent by POST with typed variables.
+    pub graphql: Option<String>,
+    /// GraphQL variables, values with placeholders (strings); paging adds its own.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// Where the records are: a path to a list, or to one object; `""`: the whole answer.
+    #[serde(default)]
+    pub records: String,
+    /// How to get all pages.
+    #[serde(default)]
+    pub paging: Paging,
+    /// Fan-out: once for every record of another dataset.
+    pub for_each: Option<ForEach>,
+    /// Constant fields of this request's records: `{ role = "admin" }` (text, true or false, whole number).
+    #[serde(default)]
+    pub set: BTreeMap<String, toml::Value>,
+    /// Where this request's answer has a field elsewhere than the field's own `path`: field name to path. For
+    /// alternatives that answer in another shape.
+    #[serde(default)]
+    pub paths: BTreeMap<String, String>,
+    /// Name of the alternative it belongs to.
+    #[serde(default)]
+    pub alternative: String,
+}
+
+/// Fan-out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForEach {
+    /// The dataset whose records are walked; an earlier one.
+    pub dataset: String,
+    /// Walk the distinct elements of this list field instead of the records; the placeholder is `{each}`.
+    pub values_of: Option<String>,
+    /// Only records for which this holds (check language). A record for which it is unknown is walked.
+    #[serde(rename = "where")]
+    pub filter: Option<String>,
+}
+
+/// How to get all pages. Continues only while the server says that there is more.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Paging {
+    /// One answer.
+    #[default]
+    None,
+    /// `Link: <...>; rel="next"` (RFC 8288), same origin.
+    Link,
+    /// The next address stands in the body, same origin.
+    NextUrl {
+        /// Where.
+        at: String,
+    },
+    /// A cursor stands in the body and goes into a query parameter.
+    Cursor {
+        /// Where.
+        at: String,
+        /// Query parameter.
+        param: String,
+    },
+    /// Numbered pages; ends with the first page shorter than `size`, or at the total.
+    Page {
+        /// Query parameter of the page.
+        param: String,
+        /// Number of the first page.
+        #[serde(default = "one")]
+        start: u32,
+        /// Query parameter of the page size.
+        size_param: Option<String>,
+        /// Records a page.
+        size: u32,
+        /// Where the total number of records (or pages) stands, if told.
+        total_at: Option<String>,
+    },
+    /// Offset and count (SCIM's `startIndex`).
+    Offset {
+        /// Query parameter of the offset.
+        param: String,
+        /// Offset of the first record (SCIM: 1).
+        #[serde(default)]
+        start: u32,
+        /// Query parameter of the page size.
+        size_param: Option<String>,
+        /// Records a page.
+        size: u32,
+        /// Where the total number of records stands.
+        total_at: String,
+        /// Send the first request without paging parameters, and go on only if the total is larger than what came.
+        #[serde(default)]
+        bare_first: bool,
+    },
+    /// GraphQL connection: `pageInfo { hasNextPage endCursor }`.
+    Graphql {
+        /// Where the `pageInfo` is.
+        at: String,
+        /// Variable of the cursor.
+        #[serde(default = "after")]
+        variable: String,
+    },
+}
+
+fn one() -> u32 {
+    1
+}
+fn after() -> String {
+    "after".to_owned()
+}
+
+/// One field of a record.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// Name in checks.
+    pub name: String,
+    /// `bool`, `int`, `double`, `string`, `timestamp`, `duration`, `object`, `list<T>`, `map<T>` (T one of these).
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where in the record; default: the name itself. `"."`: the record itself (lists of plain values).
+    pub path: Option<String>,
+    /// Take it from the fan-out's record instead: the name of its field (`"."`: the walked value).
+    pub each: Option<String>,
+    /// What it means that the path leads nowhere.
+    #[serde(default)]
+    pub missing: Absence,
+    /// What it means that it is null.
+    #[serde(default)]
+    pub null: Absence,
+    /// Applied in order to the JSON value before typing.
+    #[serde(default)]
+    pub transform: Vec<Transform>,
+    /// Keep only presence or a hash.
+    pub sensitive: Option<Sensitive>,
+    /// For lists: a path in the record (usually `...pageInfo.hasNextPage`) that is true when the list is not whole.
+    pub incomplete_at: Option<String>,
+    /// For `object` and `list<object>`: the nested fields.
+    #[serde(default)]
+    pub field: Vec<Field>,
+    /// How instants are written.
+    #[serde(default)]
+    pub format: TimeFormat,
+}
+
+/// What absence means.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absence {
+    /// We could not know.
+    #[default]
+    Unknown,
+    /// Known to be absent (null in checks).
+    Absent,
+    /// This value: `missing = { value = false }`.
+    Value(toml::Value),
+}
+
+/// The closed list of transforms.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transform {
+    /// Text to a list: `{ split = " " }`. Empty parts are dropped.
+    Split(String),
+    /// What follows the last `/`.
+    LastSegment,
+    /// The host of an address, lower case.
+    HostOf,
+    /// The scheme of an address, lower case.
+    SchemeOf,
+    /// Lower case.
+    Lower,
+    /// Whether there is a value other than null, `false`, `""`, `[]` and `{}`.
+    Present,
+    /// An object to a list of `key:value` texts (permissions).
+    MapEntries,
+    /// From a list of objects, the values at this path: `{ pluck = "value" }`.
+    Pluck(String),
+    /// Text by a table: `{ lookup = { "0" = "false" } }`; a key that is not in the table is unknown.
+    Lookup(BTreeMap<String, String>),
+}
+
+/// What is kept of a sensitive field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sensitive {
+    /// Whether it is there (type `bool`).
+    Presence,
+    /// A keyed hash, to see that it changed (type `string`).
+    Hash,
+}
+
+/// How instants are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeFormat {
+    /// RFC 3339 or a date.
+    #[default]
+    Rfc3339,
+    /// Seconds since 1970.
+    EpochSeconds,
+    /// Milliseconds since 1970.
+    EpochMillis,
+}
+
+/// Maps a dataset's records to a canonical dataset. Expressions are in the check language over the dataset's record;
+/// other datasets as `datasets.<name>`, `now`, and settings as `params.<setting>`. A field left out is unknown.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// The dataset.
+    pub from: String,
+    /// Only records for which this is true; a record for which it is unknown is mapped.
+    pub when: Option<String>,
+    /// Canonical field to expression.
+    pub fields: BTreeMap<String, String>,
+}
+
+/// What an answer means. All given conditions must hold; the first rule that matches decides.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerRule {
+    /// HTTP status codes; empty: any.
+    #[serde(default)]
+    pub status: Vec<u16>,
+    /// A response header that must be present...
+    pub header: Option<String>,
+    /// ... with exactly this value, if given.
+    pub header_is: Option<String>,
+    /// A path in the JSON answer that must be present...
+    pub at: Option<String>,
+    /// ... with exactly this text (numbers and booleans as JSON writes them) ...
+    pub is: Option<String>,
+    /// ... or containing this text, case-insensitively.
+    pub contains: Option<String>,
+    /// The meaning.
+    pub means: Meaning,
+    /// The sentence for `not_applicable`; for others an optional detail.
+    pub reason: Option<String>,
+}
+
+/// Meanings of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// A passing server fault: cause `remote` after the retries.
+    Retry,
+    /// A rate limit.
+    Throttled,
+    /// The credential is not accepted.
+    Credentials,
+    /// The credential may not read this.
+    Permission,
+    /// This plan, licence or version does not have it.
+    NotApplicable,
+    /// There is none: complete and empty.
+    Absent,
+    /// An ordinary answer after all.
+    Value,
+    /// Not understood.
+    Protocol,
+}
