@@ -180,7 +180,7 @@ fn every_combination_of_one_to_three_scans_folds_as_the_tables_say() {
                 && other.0.open == state.0.open
                 && other.0.failures_in_a_row == state.0.failures_in_a_row
         };
-        if !few.iter().any(|seen| same(seen)) {
+        if !few.iter().any(same) {
             few.push(state);
         }
     }

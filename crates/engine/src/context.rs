@@ -1,0 +1,95 @@
+//! What every part of the engine needs.
+
+use std::sync::Arc;
+
+use catalog::{App, Catalog};
+use collect::{Clock, Credential, Origins, Target};
+use model::diagnosis::{Fault, Rung};
+use model::scan::FailureCause;
+use model::schedule::Spread;
+use model::time::{Duration, Timestamp};
+use store::instances::{self, Instance};
+use store::{Db, StoreError};
+use tokio::sync::watch;
+
+use crate::collector::Collector;
+use crate::config::Config;
+
+/// What every part of the engine needs. Shared by all workers.
+pub(crate) struct Context {
+    pub(crate) db: Db,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) collector: Arc<dyn Collector>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: Config,
+    /// Becomes true once, when the engine is to stop.
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+/// An instance that can be contacted.
+pub(crate) struct Contact {
+    pub(crate) target: Target,
+    pub(crate) credential: Credential,
+}
+
+impl Context {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns when the engine is to stop. A sender that is gone is an engine that was dropped: the same.
+    pub(crate) async fn drained(&self) {
+        drop(self.draining.clone().wait_for(|drain| *drain).await);
+    }
+
+    /// Where in the spread of an interval the next run falls.
+    pub(crate) fn spread(&self) -> Spread {
+        Spread(u16::try_from(self.clock.jitter(Duration(65_536)).0).unwrap_or(0))
+    }
+
+    /// Puts together whom to contact as whom. The inner error is a fault of the run: nothing was sent.
+    pub(crate) async fn contact(
+        &self,
+        app: &Arc<App>,
+        instance: &Instance,
+    ) -> Result<Result<Contact, Fault>, StoreError> {
+        let now = self.now();
+        let origins = match Origins::from_map(&instance.origins) {
+            Ok(origins) => origins,
+            Err(error) => {
+                let detail = format!("the stored addresses of this application cannot be used: {error}");
+                return Ok(Err(unsent(FailureCause::Internal, detail, now)));
+            }
+        };
+        let values = match instances::credential(&self.db, &instance.id, &instance.origins).await {
+            Ok(values) => values,
+            Err(error @ StoreError::SealBroken) => {
+                return Ok(Err(unsent(FailureCause::Credentials, error.to_string(), now)));
+            }
+            Err(error) => return Err(error),
+        };
+        let target = Target {
+            app: Arc::clone(app),
+            deployment: instance.deployment.clone(),
+            settings: instance.settings.clone(),
+            origins,
+        };
+        Ok(Ok(Contact { target, credential: Credential { auth: instance.auth.clone(), values } }))
+    }
+}
+
+/// A fault of a run that sent nothing.
+pub(crate) fn unsent(cause: FailureCause, detail: impl Into<String>, at: Timestamp) -> Fault {
+    Fault {
+        cause,
+        reached: Rung::NotSent,
+        dataset: None,
+        request: None,
+        status: None,
+        vendor_message: None,
+        request_id: None,
+        needs: Vec::new(),
+        detail: detail.into(),
+        at,
+    }
+}

@@ -1,0 +1,234 @@
+//! From what was read to what is stored: assess, then one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assess::{Assessment, Detail, Emptied, PriorDataset, PriorFinding};
+use collect::Sweep;
+use model::dataset::{Availability, Cost, DatasetSnapshot, Snapshot};
+use model::diagnosis::Fault;
+use model::health::FinishedRun;
+use model::id::CheckId;
+use model::scan::{FailureCause, RunOutcome};
+use model::schedule::{Finish, MAX_INTERVAL, Spread};
+use model::time::{Duration, Timestamp};
+use store::instances::{Instance, InstanceWithScans};
+use store::runs::{self, Commit, Gap, Subjects};
+use store::scans::Held;
+use store::snapshots::{self, Prior};
+use store::{Db, StoreError};
+
+use crate::context::{Context, unsent};
+use crate::worker::Ended;
+
+/// A run that has ended, before it is judged.
+pub(crate) struct Unjudged {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) sweeps: BTreeMap<String, Sweep>,
+    pub(crate) blocked_until: Option<Timestamp>,
+    /// Set where nothing was read, for the reason that it names.
+    pub(crate) fault: Option<Fault>,
+    pub(crate) finished_at: Timestamp,
+}
+
+/// The waits between attempts to store a run: a lease lives longer than these together.
+const STORE_AGAIN: [Duration; 3] = [Duration::seconds(1), Duration::seconds(4), Duration::seconds(15)];
+
+/// A run of which nothing could be read for this one reason: every dataset of the scan is unavailable. It is judged like
+/// any other, so that its checks are Inconclusive and its findings stale, never gone.
+pub(crate) fn unread(
+    context: &Context,
+    instance: &Instance,
+    held: &Held,
+    fault: Fault,
+    finished_at: Timestamp,
+) -> Unjudged {
+    let app = context.catalog.app(&instance.app);
+    let datasets = app.iter().flat_map(|app| app.datasets_of(held.kind)).map(|dataset| {
+        let unavailable = DatasetSnapshot {
+            shape: dataset.shape.clone(),
+            key: dataset.spec.key.clone(),
+            records: Vec::new(),
+            availability: Availability::Unavailable { fault: fault.clone() },
+            collected_at: finished_at,
+            request: String::new(),
+            requests: 0,
+        };
+        (dataset.spec.name.clone(), unavailable)
+    });
+    let snapshot = Snapshot {
+        app: instance.app.clone(),
+        revision: app.map_or(0, |app| app.manifest.revision),
+        kind: held.kind,
+        started_at: held.started_at,
+        finished_at,
+        datasets: datasets.collect(),
+        warnings: Vec::new(),
+        cost: Cost::default(),
+    };
+    Unjudged { snapshot, sweeps: BTreeMap::new(), blocked_until: None, fault: Some(fault), finished_at }
+}
+
+/// Judges and stores. A lease that was lost meanwhile is no error: nothing was written, and whoever took it goes on.
+pub(crate) async fn commit(
+    context: &Context,
+    row: &InstanceWithScans,
+    held: &Held,
+    run: Unjudged,
+) -> Result<Ended, StoreError> {
+    let prior = snapshots::prior(&context.db, &held.instance, held.kind).await?;
+    let judged = judge(context, row, held, &run, &prior);
+    let sweeps = run.sweeps.iter().filter_map(|(dataset, sweep)| match serde_json::to_vec(sweep) {
+        Ok(body) => Some((dataset.clone(), body)),
+        Err(error) => {
+            tracing::warn!(run = %held.run, dataset, %error, "what was read of a dataset cannot be kept");
+            None
+        }
+    });
+    let sweeps: Vec<(String, Vec<u8>)> = sweeps.collect();
+    let spread = context.spread();
+    let mut waits = STORE_AGAIN.into_iter();
+    loop {
+        match store(&context.db, held, &run, &judged, &sweeps, spread).await {
+            Ok(committed) => {
+                tracing::info!(
+                    instance = %held.instance, scan = %held.kind, run = %held.run, outcome = judged.outcome.as_str(),
+                    cause = judged.outcome.cause().map(tracing::field::display), opened = committed.opened,
+                    resolved = committed.resolved, "finished"
+                );
+                return Ok(Ended::Done);
+            }
+            Err(StoreError::Stale) => {
+                tracing::info!(run = %held.run, "the lease was lost; nothing of this run was stored");
+                return Ok(Ended::Nothing);
+            }
+            Err(error @ (StoreError::Unreachable { .. } | StoreError::DiskFull)) => {
+                let Some(wait) = waits.next() else { return Err(error) };
+                tracing::warn!(run = %held.run, %error, "a run could not be stored; it is tried again");
+                context.clock.sleep(wait).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What the run means. Without the application in the catalogue nothing can be asked, and what was found is stale.
+fn judge(
+    context: &Context,
+    row: &InstanceWithScans,
+    held: &Held,
+    run: &Unjudged,
+    prior: &Prior,
+) -> Assessment {
+    let Some(app) = context.catalog.app(&row.instance.app) else { return unknown_app(run, prior) };
+    let open = prior.open.iter().map(|(id, check, resource)| PriorFinding { id, check, resource });
+    let datasets = prior.datasets.iter().map(|(name, stored)| {
+        (name.as_str(), PriorDataset { revision: stored.revision, data: &stored.data })
+    });
+    let emptied = prior.shrunk.iter().map(|(name, shrunk)| {
+        (name.as_str(), Emptied { first_at: shrunk.first_at, agreed: shrunk.agreed_at.is_some() })
+    });
+    let known =
+        assess::Prior { open: open.collect(), datasets: datasets.collect(), emptied: emptied.collect() };
+    let instance = assess::Instance {
+        tenant_uid: &row.instance.identity.tenant_uid,
+        auth: &row.instance.auth,
+        settings: &row.instance.settings,
+        params: &BTreeMap::new(),
+        interval: row.scan(held.kind).map_or(MAX_INTERVAL, |scan| scan.facts.interval),
+    };
+    let mut assessment =
+        assess::assess(&run.snapshot, app, &instance, &known, run.finished_at, Detail::Findings);
+    // An application whose datasets of this kind are all optional: a run that sent nothing has failed all the same.
+    if let (Some(fault), RunOutcome::Succeeded) = (&run.fault, assessment.outcome) {
+        assessment.outcome = RunOutcome::Failed(fault.cause);
+        assessment.fault = Some(fault.clone());
+    }
+    assessment
+}
+
+fn unknown_app(run: &Unjudged, prior: &Prior) -> Assessment {
+    let missing = || {
+        let detail = format!("the catalogue has no application `{}` (any more)", run.snapshot.app);
+        unsent(FailureCause::Internal, detail, run.finished_at)
+    };
+    let fault = run.fault.clone().unwrap_or_else(missing);
+    Assessment {
+        outcome: RunOutcome::Failed(fault.cause),
+        fault: Some(fault),
+        gaps: Vec::new(),
+        results: Vec::new(),
+        tallies: Vec::new(),
+        resolved: Vec::new(),
+        stale: prior.open.iter().map(|(_, check, _)| check.clone()).collect(),
+        accounts: None,
+        plugins: None,
+        drift: Vec::new(),
+        complete: BTreeSet::new(),
+        emptied: BTreeSet::new(),
+    }
+}
+
+/// One attempt at the one transaction.
+async fn store(
+    db: &Db,
+    held: &Held,
+    run: &Unjudged,
+    judged: &Assessment,
+    sweeps: &[(String, Vec<u8>)],
+    spread: Spread,
+) -> Result<runs::Committed, StoreError> {
+    let snapshot = &run.snapshot;
+    let read = snapshot.datasets.iter().filter(|(name, dataset)| match dataset.availability {
+        Availability::Complete => !judged.emptied.contains(*name),
+        Availability::NotApplicable { .. } => true,
+        _ => false,
+    });
+    let finished = FinishedRun {
+        run: held.run.clone(),
+        outcome: judged.outcome,
+        fault: judged.fault.clone().map(Box::new),
+        started_at: held.started_at,
+        finished_at: run.finished_at,
+        records: snapshot.datasets.values().map(|d| d.records.len() as u64).sum(),
+        requests: snapshot.cost.requests,
+        gaps: len(judged.gaps.iter().filter(|gap| !gap.required).count()),
+    };
+    let gaps: Vec<Gap> = judged.gaps.iter().map(gap).collect();
+    let stale: Vec<CheckId> = judged.stale.iter().cloned().collect();
+    let complete = snapshot.datasets.iter().filter(|(name, _)| judged.complete.contains(*name));
+    let commit = Commit {
+        finish: Finish { run: finished, sent: snapshot.cost.requests > 0 },
+        spread,
+        blocked_until: run.blocked_until,
+        gaps: &gaps,
+        warnings: &snapshot.warnings,
+        cost: snapshot.cost,
+        datasets_read: len(read.count()),
+        datasets_total: len(snapshot.datasets.len()),
+        results: &judged.results,
+        tallies: &judged.tallies,
+        resolved: &judged.resolved,
+        stale: &stale,
+        accounts: judged.accounts.as_ref().map(subjects),
+        plugins: judged.plugins.as_ref().map(subjects),
+        drift: &judged.drift,
+        snapshots: complete.map(|(name, dataset)| (name.as_str(), dataset)).collect(),
+        revision: snapshot.revision,
+        shrunk: judged.emptied.clone(),
+        sweeps: sweeps.to_vec(),
+    };
+    runs::commit(db, held, commit).await
+}
+
+fn subjects(read: &assess::Subjects) -> Subjects<'_> {
+    Subjects { records: &read.records, complete: read.complete }
+}
+
+fn gap(gap: &assess::Gap) -> Gap {
+    let assess::Gap { dataset, title, required, fault, reason } = gap.clone();
+    Gap { dataset, title, required, fault, reason }
+}
+
+fn len(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

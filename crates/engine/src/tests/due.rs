@@ -1,0 +1,105 @@
+//! What is started, and in which order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::health::{Enablement, InstanceFacts, ScanFacts, Standing};
+use model::id::InstanceId;
+use model::scan::ScanKind;
+use model::time::{Duration, Timestamp};
+
+use super::fake::START;
+use crate::due::{Agenda, Busy, Known, Work, agenda};
+
+const SCAN: Work = Work::Scan(ScanKind::Config);
+
+/// An instance at this vendor whose config scan is due then.
+fn instance(origin: &str, next_at: Timestamp, wanted: bool) -> Known {
+    let scan = ScanFacts {
+        kind: ScanKind::Config,
+        enablement: Enablement::Enabled,
+        interval: Duration::hours(1),
+        watched_since: START,
+        next_at,
+        wanted_at: wanted.then_some(START),
+        open: None,
+        last: None,
+        last_success_at: None,
+        failures_in_a_row: 0,
+        retryable_partials_in_a_row: 0,
+        failing_since: None,
+    };
+    let instance = InstanceFacts {
+        id: "1".into(),
+        down_after: 3,
+        onboarded_at: START,
+        paused: None,
+        credential_version: 1,
+        credential_failures_in_a_row: 0,
+        suspension: None,
+        blocked_until: None,
+    };
+    Known { standing: Standing { instance, scans: vec![scan] }, origin: origin.into() }
+}
+
+fn world(instances: impl IntoIterator<Item = (&'static str, Known)>) -> BTreeMap<InstanceId, Known> {
+    instances.into_iter().map(|(id, known)| (id.into(), known)).collect()
+}
+
+fn ids(agenda: &Agenda) -> Vec<&str> {
+    agenda.start.iter().map(|(id, _)| id.as_str()).collect()
+}
+
+#[test]
+fn it_sleeps_until_the_next_is_due() {
+    let soon = START + Duration::minutes(3);
+    let known =
+        world([("a", instance("x", START + Duration::hours(1), false)), ("b", instance("x", soon, false))]);
+    let nothing = agenda(&known, &Busy::default(), 8, 8, START);
+    assert_eq!(nothing, Agenda { start: vec![], next_at: Some(soon) });
+    let later = agenda(&known, &Busy::default(), 8, 8, soon);
+    assert_eq!((ids(&later), later.next_at), (vec!["b"], Some(START + Duration::hours(1))));
+    assert_eq!(
+        agenda(&BTreeMap::new(), &Busy::default(), 8, 8, START),
+        Agenda { start: vec![], next_at: None }
+    );
+}
+
+#[test]
+fn what_was_asked_for_comes_first_then_what_waits_longest() {
+    let ago = |minutes| START - Duration::minutes(minutes);
+    let known = world([
+        ("a", instance("x", ago(1), false)),
+        ("b", instance("x", ago(9), false)),
+        ("c", instance("x", START + Duration::hours(5), true)),
+    ]);
+    assert_eq!(ids(&agenda(&known, &Busy::default(), 8, 8, START)), ["c", "b", "a"]);
+    assert_eq!(ids(&agenda(&known, &Busy::default(), 2, 8, START)), ["c", "b"], "as far as workers reach");
+}
+
+#[test]
+fn thousands_at_one_vendor_do_not_keep_another_waiting() {
+    let mut known: BTreeMap<InstanceId, Known> = (0..1000)
+        .map(|n| (format!("big-{n:04}").into(), instance("big", START - Duration::hours(2), false)))
+        .collect();
+    known.insert("small".into(), instance("small", START, false));
+    let first = agenda(&known, &Busy::default(), 8, 4, START);
+    assert_eq!(first.start.len(), 5, "four at the big vendor, and the small one");
+    assert!(ids(&first).contains(&"small"));
+
+    let big: Arc<str> = "big".into();
+    let flying = (0..4).map(|n| ((format!("big-{n:04}").into(), SCAN), Arc::clone(&big))).collect();
+    let busy = Busy { flying, ..Busy::default() };
+    assert_eq!(ids(&agenda(&known, &busy, 8, 4, START)), ["small"]);
+}
+
+#[test]
+fn what_flies_or_is_held_off_is_left_alone() {
+    let known = world([("a", instance("x", START, false)), ("b", instance("x", START, false))]);
+    let until = START + Duration::seconds(15);
+    let busy = Busy {
+        flying: [(("a".into(), SCAN), "x".into())].into(),
+        held_off: [(("b".into(), SCAN), until)].into(),
+    };
+    assert_eq!(agenda(&known, &busy, 8, 8, START), Agenda { start: vec![], next_at: Some(until) });
+}

@@ -1,0 +1,263 @@
+//! Vendors that do as told, and a clock that is moved by hand.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use collect::{Clock, Collected, Credential, Done, Preflight, Progress, RunRequest, Target};
+use futures_util::future::BoxFuture;
+use model::credential::{Identity, Readiness};
+use model::dataset::{Availability, Cost, DatasetSnapshot, Snapshot};
+use model::diagnosis::{Fault, Rung};
+use model::entropy::Entropy;
+use model::scan::{FailureCause, ScanKind};
+use model::time::{Duration, Timestamp};
+use model::value::{Record, Value};
+use tokio::sync::{Notify, watch};
+
+use crate::collector::Collector;
+
+/// 2026-03-02T09:00:00Z.
+pub(super) const START: Timestamp = Timestamp(1_772_442_000_000);
+
+/// Stands still until it is moved.
+pub(super) struct HandClock {
+    now: AtomicI64,
+    moved: watch::Sender<()>,
+}
+
+impl HandClock {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { now: AtomicI64::new(START.0), moved: watch::Sender::new(()) })
+    }
+
+    pub(super) fn advance(&self, by: Duration) {
+        self.now.fetch_add(by.0, Ordering::SeqCst);
+        self.moved.send_replace(());
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    fn sleep(&self, length: Duration) -> BoxFuture<'_, ()> {
+        let until = self.now() + length;
+        let mut moved = self.moved.subscribe();
+        Box::pin(async move {
+            while self.now() < until {
+                moved.changed().await.expect("the clock outlives its sleepers");
+            }
+        })
+    }
+
+    fn jitter(&self, _: Duration) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Counts upwards: ids differ, and a test repeats itself exactly.
+#[derive(Default)]
+pub(super) struct Counting(AtomicU32);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(4) {
+            let n = self.0.fetch_add(1, Ordering::SeqCst).to_le_bytes();
+            chunk.copy_from_slice(&n[..chunk.len()]);
+        }
+    }
+}
+
+/// What the vendor answers to a run.
+#[derive(Clone)]
+pub(super) enum Answer {
+    /// Everything is read; the doors of this list stand open.
+    Open(&'static [&'static str]),
+    /// Nothing is read, for this cause.
+    Refused(FailureCause),
+    /// "Come back then."
+    Later(Duration),
+    /// The run stays under way until the test lets it go on, then answers the other.
+    Gated(Arc<Notify>, Box<Answer>),
+    /// Our own fault.
+    Panic,
+}
+
+/// The vendors.
+pub(super) struct Fake {
+    /// What the next runs are answered; the last one stays.
+    pub(super) answers: Mutex<VecDeque<Answer>>,
+    /// Whether the cheap authentication request is accepted.
+    pub(super) accepts: Mutex<Result<(), FailureCause>>,
+    /// What preflight finds missing for the accounts scan.
+    pub(super) missing: Mutex<Vec<String>>,
+    /// Runs that were begun, with what they were given to resume.
+    pub(super) runs: Mutex<Vec<(ScanKind, usize)>>,
+    /// Cheap authentication requests.
+    pub(super) tries: AtomicU32,
+    /// Preflights.
+    pub(super) preflights: AtomicU32,
+    /// Wakes a test when a run begins.
+    pub(super) begun: Notify,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self {
+            answers: Mutex::new([Answer::Open(&[])].into()),
+            accepts: Mutex::new(Ok(())),
+            missing: Mutex::default(),
+            runs: Mutex::default(),
+            tries: AtomicU32::default(),
+            preflights: AtomicU32::default(),
+            begun: Notify::new(),
+        }
+    }
+}
+
+impl Fake {
+    /// From now on.
+    pub(super) fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
+        *self.answers.lock().expect("no panic holds it") = answers.into_iter().collect();
+    }
+
+    fn next(&self) -> Answer {
+        let mut answers = self.answers.lock().expect("no panic holds it");
+        if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.expect("at least one")
+    }
+
+    pub(super) fn begun(&self) -> Vec<ScanKind> {
+        self.runs.lock().expect("no panic holds it").iter().map(|(kind, _)| *kind).collect()
+    }
+}
+
+pub(super) fn fault(cause: FailureCause, at: Timestamp) -> Fault {
+    Fault {
+        cause,
+        reached: Rung::Http,
+        dataset: None,
+        request: Some("GET https://api.example.com/".into()),
+        status: (cause == FailureCause::Credentials).then_some(401),
+        vendor_message: None,
+        request_id: None,
+        needs: Vec::new(),
+        detail: "Vault refused".into(),
+        at,
+    }
+}
+
+impl Collector for Fake {
+    fn run<'a>(
+        &'a self,
+        target: &'a Target,
+        _: &'a Credential,
+        clock: &'a dyn Clock,
+        request: RunRequest,
+        progress: &'a dyn Progress,
+    ) -> BoxFuture<'a, Collected> {
+        self.runs.lock().expect("no panic holds it").push((request.kind, request.resume.len()));
+        self.begun.notify_one();
+        let mut answer = self.next();
+        Box::pin(async move {
+            let started_at = clock.now();
+            if let Answer::Gated(gate, then) = answer {
+                gate.notified().await;
+                answer = *then;
+            }
+            let now = clock.now();
+            let datasets = target.app.datasets_of(request.kind).map(|dataset| {
+                let records = match (&answer, request.kind) {
+                    (Answer::Open(open), ScanKind::Config) => {
+                        ["back", "front"].iter().map(|id| door(id, !open.contains(id))).collect()
+                    }
+                    (Answer::Open(_), _) => vec![Record { values: [text("1"), text("ada")].into() }],
+                    _ => Vec::new(),
+                };
+                let availability = match &answer {
+                    Answer::Refused(cause) => Availability::Unavailable { fault: fault(*cause, now) },
+                    _ => Availability::Complete,
+                };
+                let snapshot = DatasetSnapshot {
+                    shape: dataset.shape.clone(),
+                    key: dataset.spec.key.clone(),
+                    records,
+                    availability,
+                    collected_at: now,
+                    request: format!("GET https://api.example.com/{}", dataset.spec.name),
+                    requests: 1,
+                };
+                progress.dataset(&dataset.spec.name, collect::DatasetState::Read);
+                (dataset.spec.name.clone(), snapshot)
+            });
+            match answer {
+                Answer::Later(wait) => Collected::Waiting { until: now + wait, checkpoints: Vec::new() },
+                Answer::Panic => panic!("as told"),
+                _ => Collected::Done(Box::new(Done {
+                    snapshot: Snapshot {
+                        app: target.app.id.clone(),
+                        revision: target.app.manifest.revision,
+                        kind: request.kind,
+                        started_at,
+                        finished_at: now,
+                        datasets: datasets.collect(),
+                        warnings: Vec::new(),
+                        cost: Cost { requests: 1, ..Cost::default() },
+                    },
+                    sweeps: Default::default(),
+                    blocked_until: None,
+                })),
+            }
+        })
+    }
+
+    fn authenticate<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a Credential,
+        clock: &'a dyn Clock,
+    ) -> BoxFuture<'a, Result<(), Fault>> {
+        self.tries.fetch_add(1, Ordering::SeqCst);
+        let accepts = *self.accepts.lock().expect("no panic holds it");
+        Box::pin(async move { accepts.map_err(|cause| fault(cause, clock.now())) })
+    }
+
+    fn preflight<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a Credential,
+        _: &'a dyn Clock,
+    ) -> BoxFuture<'a, Result<Preflight, Fault>> {
+        self.preflights.fetch_add(1, Ordering::SeqCst);
+        let missing = self.missing.lock().expect("no panic holds it").clone();
+        let readiness =
+            |kind, missing: Vec<String>| Readiness { kind, ready: missing.is_empty(), missing, gaps: vec![] };
+        let found = Preflight {
+            identity: identity(),
+            readiness: vec![readiness(ScanKind::Config, vec![]), readiness(ScanKind::Accounts, missing)],
+            excess: Vec::new(),
+            warnings: Vec::new(),
+            requests: 1,
+        };
+        Box::pin(async move { Ok(found) })
+    }
+}
+
+pub(super) fn identity() -> Identity {
+    Identity {
+        tenant_uid: "t-1".into(),
+        tenant_name: "Acme".into(),
+        subject: "parapet".into(),
+        granted: None,
+        expires_at: None,
+    }
+}
+
+fn text(s: &str) -> Value {
+    Value::string(s)
+}
+
+fn door(id: &str, locked: bool) -> Record {
+    Record { values: [text(id), Value::Bool(locked)].into() }
+}

@@ -1,0 +1,7 @@
+//! The engine on a real database in memory, with a clock that stands still until it is moved and vendors that do as told.
+
+mod due;
+mod fake;
+mod live;
+mod story;
+mod world;

@@ -1,0 +1,297 @@
+//! What becomes of scans, told from the outside: by the words on the page and the run log.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use collect::Clock;
+use model::health::Enablement;
+use model::scan::{FailureCause, RunOutcome, ScanKind};
+use model::time::Duration;
+use store::scans::{self, Claim, Release};
+use store::{Cut, findings};
+use tokio::sync::Notify;
+
+use super::fake::{Answer, START};
+use super::world::{World, entry};
+use crate::worker;
+
+const UP: RunOutcome = RunOutcome::Succeeded;
+const REFUSED: RunOutcome = RunOutcome::Failed(FailureCause::Credentials);
+const INTERNAL: RunOutcome = RunOutcome::Failed(FailureCause::Internal);
+
+#[tokio::test]
+async fn up_unhealthy_down_reauthenticate_up() {
+    let mut world = World::config_only().await;
+    assert_eq!(world.words().await, "Up: Scanning", "waiting for the first scan");
+    world.settle().await;
+    assert_eq!(world.words().await, "Up: Up");
+
+    world.fake.answer([Answer::Refused(FailureCause::Credentials)]);
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(world.words().await, "Down: Unhealthy", "the only scan's latest run failed");
+    assert_eq!(world.log(ScanKind::Config).await, [UP, REFUSED]);
+    world.pass(Duration::minutes(15)).await;
+    assert_eq!(world.words().await, "Down: Unhealthy");
+    world.pass(Duration::minutes(15)).await;
+    assert_eq!(world.words().await, "Down: Down");
+    assert_eq!(world.log(ScanKind::Config).await, [UP, REFUSED, REFUSED, REFUSED]);
+
+    world.fake.answer([Answer::Open(&[])]);
+    world.reauthenticate().await;
+    assert!(world.standing().await.instance.suspension.is_none(), "Reauthenticate lifts the suspension");
+    world.settle().await;
+    assert_eq!(world.words().await, "Up: Up");
+    assert_eq!(world.log(ScanKind::Config).await, [UP, REFUSED, REFUSED, REFUSED, UP], "history is kept");
+}
+
+#[tokio::test]
+async fn a_suspended_credential_is_not_sent_and_every_status_follows() {
+    let mut world = World::new().await;
+    world.settle().await;
+    world.fake.answer([Answer::Refused(FailureCause::Credentials)]);
+    *world.fake.accepts.lock().expect("nobody panicked") = Err(FailureCause::Credentials);
+    world.pass(Duration::hours(6)).await;
+    let begun = world.fake.begun().len();
+    let suspension = world.standing().await.instance.suspension.expect("three refusals");
+    assert_eq!(begun, 2 + 3, "two good runs, three refused, then nothing was sent");
+    world.pass(Duration::hours(48)).await;
+    assert_eq!(world.fake.begun().len(), begun, "no scan sent anything");
+    assert_eq!(world.words().await, "Down: Down, Down", "also of the scan that never met the refusal itself");
+    // 1 h after the suspension, 4 h after that, then daily.
+    let hours = (world.clock.now() - suspension.since).0 / 3_600_000;
+    let tries = world.fake.tries.load(Ordering::SeqCst);
+    assert_eq!((hours, tries), (52, 3), "at 1 h, 5 h and 29 h");
+
+    *world.fake.accepts.lock().expect("nobody panicked") = Ok(());
+    world.fake.answer([Answer::Open(&[])]);
+    world.pass(Duration::hours(2)).await;
+    assert_eq!(world.fake.tries.load(Ordering::SeqCst), 4, "at 53 h");
+    assert_eq!(world.words().await, "Up: Up, Up", "an accepted try lifts the suspension and runs every scan");
+}
+
+#[tokio::test]
+async fn scan_now_during_a_run_is_kept() {
+    let world = World::config_only().await;
+    let gate = Arc::new(Notify::new());
+    world.fake.answer([Answer::Gated(Arc::clone(&gate), Box::new(Answer::Open(&[]))), Answer::Open(&[])]);
+    let run = tokio::spawn({
+        let (context, id) = (Arc::clone(&world.context), world.id.clone());
+        async move { worker::scan(&context, &id, ScanKind::Config).await }
+    });
+    world.fake.begun.notified().await;
+    assert_eq!(world.words().await, "Up: Scanning");
+    let asked_at = world.clock.now() + Duration::seconds(5);
+    world.clock.advance(Duration::seconds(5));
+    assert!(scans::want(&world.db, &world.id, ScanKind::Config, asked_at, None).await.expect("onboarded"));
+    gate.notify_one();
+    run.await.expect("no panic").expect("stored");
+    assert_eq!(world.scan(ScanKind::Config).await.wanted_at, Some(asked_at), "the commit left it alone");
+    let mut world = world;
+    world.settle().await;
+    assert_eq!(world.log(ScanKind::Config).await, [UP, UP]);
+    assert_eq!(world.scan(ScanKind::Config).await.wanted_at, None);
+}
+
+#[tokio::test]
+async fn a_lease_that_was_lost_cannot_commit() {
+    let mut world = World::config_only().await;
+    let gate = Arc::new(Notify::new());
+    world
+        .fake
+        .answer([Answer::Gated(Arc::clone(&gate), Box::new(Answer::Open(&["front"]))), Answer::Open(&[])]);
+    let run = tokio::spawn({
+        let (context, id) = (Arc::clone(&world.context), world.id.clone());
+        async move { worker::scan(&context, &id, ScanKind::Config).await }
+    });
+    world.fake.begun.notified().await;
+    world.reauthenticate().await;
+    world.settle().await;
+    assert_eq!(world.log(ScanKind::Config).await, [UP], "the run of the new credential");
+    gate.notify_one();
+    assert_eq!(run.await.expect("no panic").expect("no fault of the database"), worker::Ended::Nothing);
+    assert_eq!(world.log(ScanKind::Config).await, [UP], "the old credential's run counts as nothing");
+    assert_eq!(open_findings(&world).await, 0, "nor do its findings");
+}
+
+#[tokio::test]
+async fn a_crash_leaves_a_lease_that_is_closed_as_failed() {
+    let mut world = World::config_only().await;
+    world.settle().await;
+    world.clock.advance(Duration::hours(1));
+    let held = claim(&world).await;
+    assert_eq!(world.words().await, "Up: Scanning");
+    world.clock.advance(Duration::minutes(2));
+    world.fake.answer([Answer::Open(&[])]);
+    let before = world.fake.begun().len();
+    world.settle().await;
+    assert_eq!(world.log(ScanKind::Config).await, [UP, INTERNAL]);
+    let last = world.scan(ScanKind::Config).await.last.expect("closed");
+    assert_eq!((last.run, last.finished_at), (held.run, held.expires_at), "it ended when its lease did");
+    assert_eq!(world.fake.begun().len(), before, "the next attempt is 15 min later");
+    world.pass(Duration::minutes(15)).await;
+    assert_eq!(world.log(ScanKind::Config).await, [UP, INTERNAL, UP]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_handed_back_is_resumed_and_given_up_the_third_time() {
+    let mut world = World::config_only().await;
+    let first = claim(&world).await;
+    for _ in 0..3 {
+        let held = claim_again(&world, &first.run).await;
+        assert!(scans::release(&world.db, &held, Release::Drained).await.expect("held"));
+    }
+    world.settle().await;
+    assert_eq!(world.log(ScanKind::Config).await, [INTERNAL]);
+    assert_eq!(world.fake.begun(), [], "nothing was sent for it");
+}
+
+#[tokio::test]
+async fn the_vendors_pause_is_kept_by_every_scan_and_ends_as_throttled() {
+    let mut world = World::new().await;
+    world.settle().await;
+    world.fake.answer([Answer::Later(Duration::hours(2)), Answer::Open(&[])]);
+    world.pass(Duration::hours(1)).await;
+    let begun = world.fake.begun().len();
+    assert_eq!(world.words().await, "Up: Up, Up", "it counts by its last finished run");
+    let until = world.clock.now() + Duration::hours(2);
+    assert_eq!(world.standing().await.instance.blocked_until, Some(until));
+    // Scan now of the other scan waits as well, and says so.
+    let now = world.clock.now();
+    scans::want(&world.db, &world.id, ScanKind::Accounts, now, None).await.expect("onboarded");
+    world.pass(Duration::minutes(115)).await;
+    assert_eq!(world.fake.begun().len(), begun, "nothing starts inside the vendor's pause");
+    let waiting = world.scan(ScanKind::Accounts).await;
+    assert_eq!(model::health::is_waiting(&waiting, world.clock.now()), Some(until));
+    world.pass(Duration::minutes(10)).await;
+    assert_eq!(world.fake.begun().len(), begun + 2, "both go on when it is over");
+    assert_eq!(world.log(ScanKind::Config).await, [UP, UP]);
+
+    world.fake.answer([Answer::Later(Duration::hours(20))]);
+    world.pass(Duration::hours(1)).await;
+    let begun = world.fake.begun().len();
+    world.pass(Duration::minutes(185)).await;
+    assert_eq!(world.log(ScanKind::Config).await, [UP, UP, RunOutcome::Failed(FailureCause::Throttled)]);
+    assert_eq!(world.fake.begun().len(), begun);
+    let standing = world.standing().await;
+    assert!(!model::health::is_overdue(&standing.scans[0], &standing.instance, world.clock.now()));
+}
+
+#[tokio::test]
+async fn a_panic_is_our_own_fault_and_says_so() {
+    let mut world = World::config_only().await;
+    world.fake.answer([Answer::Panic]);
+    world.settle().await;
+    assert_eq!(world.log(ScanKind::Config).await, [INTERNAL]);
+    let detail = world.scan(ScanKind::Config).await.last.expect("one").fault.expect("failed").detail;
+    assert!(!detail.contains("as told"), "a panic may quote what was read: {detail}");
+}
+
+#[tokio::test]
+async fn a_failed_scan_changes_no_finding_and_a_complete_one_resolves_it() {
+    let mut world = World::config_only().await;
+    world.fake.answer([Answer::Open(&["front"])]);
+    world.settle().await;
+    assert_eq!(open_findings(&world).await, 1);
+    world.fake.answer([Answer::Refused(FailureCause::Remote)]);
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(world.log(ScanKind::Config).await.last(), Some(&RunOutcome::Failed(FailureCause::Remote)));
+    assert_eq!(open_findings(&world).await, 1, "stale, not gone");
+    world.fake.answer([Answer::Open(&[])]);
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(open_findings(&world).await, 0);
+}
+
+#[tokio::test]
+async fn scans_that_are_not_enabled_are_looked_at_daily_and_offered() {
+    let missing = vec!["people:read".to_owned()];
+    let lacking = Enablement::NotEnabled { missing: missing.clone(), checked_at: START, offered: false };
+    let mut world = World::with(lacking).await;
+    missing.clone_into(&mut world.fake.missing.lock().expect("nobody panicked"));
+    world.pass(Duration::hours(25)).await;
+    assert_eq!(world.fake.preflights.load(Ordering::SeqCst), 1);
+    let Enablement::NotEnabled { missing: still, checked_at, offered } =
+        world.scan(ScanKind::Accounts).await.enablement
+    else {
+        panic!("a re-check enables nothing")
+    };
+    assert_eq!((still, offered, checked_at), (missing, false, START + Duration::hours(24)));
+    world.fake.missing.lock().expect("nobody panicked").clear();
+    world.pass(Duration::hours(24)).await;
+    let enablement = world.scan(ScanKind::Accounts).await.enablement;
+    assert!(
+        matches!(&enablement, Enablement::NotEnabled { offered: true, missing, .. } if missing.is_empty())
+    );
+    assert!(!world.fake.begun().contains(&ScanKind::Accounts), "enabling it is an operator's decision");
+}
+
+#[tokio::test]
+async fn paused_nothing_runs_and_resuming_makes_everything_due() {
+    let mut world = World::new().await;
+    world.settle().await;
+    let begun = world.fake.begun().len();
+    store::instances::pause(&world.db, &world.id, "ada", world.clock.now(), entry("instance.pause"))
+        .await
+        .expect("onboarded");
+    world.pass(Duration::hours(30)).await;
+    assert_eq!(world.fake.begun().len(), begun);
+    store::instances::resume(&world.db, &world.id, world.clock.now(), entry("instance.resume"))
+        .await
+        .expect("onboarded");
+    assert_eq!(world.words().await, "Up: Up, Up", "not overdue at once");
+    world.settle().await;
+    assert_eq!(world.fake.begun().len(), begun + 2);
+}
+
+#[tokio::test]
+async fn a_scan_that_no_worker_completes_is_overdue() {
+    let mut world = World::config_only().await;
+    world.settle().await;
+    world.clock.advance(Duration::hours(3));
+    assert_eq!(world.words().await, "Up: Up");
+    world.clock.advance(Duration::minutes(1));
+    assert_eq!(world.words().await, "Down: Unhealthy");
+}
+
+async fn open_findings(world: &World) -> usize {
+    let filter = findings::Filter { instance: Some(world.id.clone()), ..findings::Filter::default() };
+    let page =
+        findings::list(&world.db, &filter, Default::default(), Default::default(), Cut::first(50)).await;
+    let open = page.expect("findings").rows.into_iter();
+    open.filter(|f| f.state != model::finding::FindingState::Resolved).count()
+}
+
+/// A worker that takes the scan and is never heard of again.
+async fn claim(world: &World) -> scans::Held {
+    let now = world.clock.now();
+    let claim = Claim {
+        instance: &world.id,
+        kind: ScanKind::Config,
+        holder: "dead",
+        now,
+        ttl: Duration::minutes(1),
+        deadline: now + Duration::hours(3),
+    };
+    scans::claim(&world.db, claim).await.expect("a database in memory").expect("nobody holds it")
+}
+
+/// The same, or the lease that is there already.
+async fn claim_again(world: &World, run: &model::id::RunId) -> scans::Held {
+    let facts = world.scan(ScanKind::Config).await;
+    let open = facts.open.expect("begun");
+    assert_eq!(&open.run, run, "a run that is handed back goes on");
+    match open.lease {
+        None => claim(world).await,
+        Some(lease) => scans::Held {
+            instance: world.id.clone(),
+            kind: ScanKind::Config,
+            run: open.run,
+            fence: lease.fence,
+            credential_version: 1,
+            started_at: open.started_at,
+            deadline: open.deadline,
+            expires_at: lease.expires_at,
+            abandoned: open.abandoned,
+            wanted: true,
+        },
+    }
+}

@@ -1,0 +1,317 @@
+//! The ticker: keeps the facts of all instances in memory, starts what is due, sleeps until the next due time or change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use catalog::Catalog;
+use collect::Clock;
+use futures_util::FutureExt;
+use model::id::InstanceId;
+use model::time::{Duration, Timestamp};
+use store::instances::{self, InstanceWithScans};
+use store::{Change, Db, StoreError, What, scans};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::collector::Collector;
+use crate::config::Config;
+use crate::context::Context;
+use crate::due::{Agenda, Busy, Due, Known, Work, agenda};
+use crate::worker::Ended;
+use crate::{credential, recheck, upkeep, worker};
+
+/// How long a job that changed nothing is left alone: another node has it, or the database failed.
+const HOLD_OFF: Duration = Duration::seconds(15);
+/// How long a re-check that learned nothing is left alone.
+const RECHECK_HOLD_OFF: Duration = Duration::hours(1);
+/// How often the database is asked for leases that expired.
+const EXPIRY_EVERY: Duration = Duration::seconds(30);
+/// How long after a start, and how often, old rows are deleted.
+const UPKEEP_AFTER: Duration = Duration::minutes(10);
+const UPKEEP_EVERY: Duration = Duration::days(1);
+
+/// Starts the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Engine;
+
+/// A running engine.
+pub struct Handle {
+    drain: watch::Sender<bool>,
+    ticker: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Starts the ticker in the background. Leases of a dead process are handed back first, so that its runs go on.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn start(
+        db: Db,
+        catalog: Arc<Catalog>,
+        collector: Arc<dyn Collector>,
+        clock: Arc<dyn Clock>,
+        config: Config,
+    ) -> Result<Handle, StoreError> {
+        let (drain, draining) = watch::channel(false);
+        let handed_back = scans::close_all_at_start(&db).await?;
+        if handed_back > 0 {
+            tracing::info!(handed_back, "runs of the process before are taken up again");
+        }
+        let context = Arc::new(Context { db, catalog, collector, clock, config, draining });
+        let ticker = Ticker::open(context).await?;
+        Ok(Handle { drain, ticker: tokio::spawn(ticker.run()) })
+    }
+}
+
+impl Handle {
+    /// Stops: starts nothing more, hands running scans back so that another start resumes them, and waits for that.
+    pub async fn drain(self) {
+        // Without a receiver the ticker has ended already.
+        let _ = self.drain.send(true);
+        if let Err(error) = self.ticker.await {
+            tracing::error!(%error, "the ticker had failed");
+        }
+    }
+
+    /// Waits until the ticker ends by itself, which it does by a fault only: nothing would be scanned any more, so
+    /// the process should end with an error.
+    pub async fn failed(&mut self) {
+        if let Err(error) = (&mut self.ticker).await {
+            tracing::error!(%error, "the ticker failed");
+        }
+    }
+}
+
+pub(crate) struct Ticker {
+    context: Arc<Context>,
+    known: BTreeMap<InstanceId, Known>,
+    changes: Receiver<Change>,
+    busy: Busy,
+    flying: JoinSet<(Due, Ended)>,
+    reload_at: Option<Timestamp>,
+    expiry_at: Timestamp,
+    upkeep_at: Timestamp,
+}
+
+impl Ticker {
+    pub(crate) async fn open(context: Arc<Context>) -> Result<Self, StoreError> {
+        let now = context.now();
+        let mut ticker = Self {
+            changes: context.db.changes(),
+            known: BTreeMap::new(),
+            busy: Busy::default(),
+            flying: JoinSet::new(),
+            reload_at: None,
+            expiry_at: now,
+            upkeep_at: now + UPKEEP_AFTER,
+            context,
+        };
+        ticker.reload().await?;
+        Ok(ticker)
+    }
+
+    async fn run(mut self) {
+        let context = Arc::clone(&self.context);
+        loop {
+            let now = self.context.now();
+            let sleep = match self.tick().await {
+                Ok(next_at) => next_at.map_or(self.context.config.longest_sleep, |at| at - now),
+                Err(error) => {
+                    tracing::error!(%error, "the ticker cannot use the database; it tries again");
+                    HOLD_OFF
+                }
+            };
+            let sleep = sleep.clamp(Duration(1), self.context.config.longest_sleep);
+            tokio::select! {
+                () = context.clock.sleep(sleep) => {}
+                landed = self.flying.join_next(), if !self.flying.is_empty() => self.land(landed).await,
+                change = self.changes.recv() => self.hear(change).await,
+                () = context.drained() => break,
+            }
+        }
+        self.drain().await;
+    }
+
+    /// Waits for the workers, which hand their leases back. One that does not is dropped; its lease expires.
+    async fn drain(&mut self) {
+        let clock = Arc::clone(&self.context.clock);
+        let patience = clock.sleep(self.context.config.drain);
+        let all = async { while self.flying.join_next().await.is_some() {} };
+        let in_time = tokio::select! {
+            () = all => true,
+            () = patience => false,
+        };
+        if !in_time {
+            tracing::warn!(left = self.flying.len(), "workers that did not stop in time are dropped");
+            self.flying.abort_all();
+        }
+    }
+
+    /// One look at what is due: starts it, and says when to look again.
+    pub(crate) async fn tick(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.context.now();
+        self.hear_all().await?;
+        if self.reload_at.is_some_and(|at| at <= now) {
+            self.reload().await?;
+        }
+        if self.expiry_at <= now {
+            self.expiry_at = now + EXPIRY_EVERY;
+            for held in scans::expired(&self.context.db, now).await? {
+                match worker::close_expired(&self.context, &held).await {
+                    // Its worker was faster, or another node.
+                    Ok(()) | Err(StoreError::Stale) => {}
+                    Err(error) => return Err(error),
+                }
+                self.refresh(&held.instance).await?;
+            }
+        }
+        if self.upkeep_at <= now {
+            self.upkeep_at = now + UPKEEP_EVERY;
+            upkeep::run(&self.context).await?;
+        }
+        self.busy.held_off.retain(|_, until| *until > now);
+        let config = &self.context.config;
+        let Agenda { start, next_at } =
+            agenda(&self.known, &self.busy, config.workers, config.per_origin, now);
+        for job in start {
+            self.launch(job);
+        }
+        let ours = [Some(self.expiry_at), Some(self.upkeep_at), self.reload_at, next_at];
+        Ok(ours.into_iter().flatten().min())
+    }
+
+    /// Works off everything that is due, one look after the other, until nothing is.
+    #[cfg(test)]
+    pub(crate) async fn settle(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        loop {
+            let next_at = self.tick().await?;
+            if self.flying.is_empty() {
+                return Ok(next_at);
+            }
+            while let Some(landed) = self.flying.join_next().await {
+                self.land(Some(landed)).await;
+            }
+        }
+    }
+
+    fn launch(&mut self, job: Due) {
+        let Some(known) = self.known.get(&job.0) else { return };
+        self.busy.flying.insert(job.clone(), Arc::clone(&known.origin));
+        let context = Arc::clone(&self.context);
+        self.flying.spawn(async move {
+            let work = async {
+                let (instance, work) = &job;
+                match work {
+                    Work::Scan(kind) => worker::scan(&context, instance, *kind).await,
+                    Work::TryCredential => credential::try_suspended(&context, instance).await,
+                    Work::Recheck => recheck::recheck(&context, instance).await,
+                }
+            };
+            let ended = match AssertUnwindSafe(Box::pin(work)).catch_unwind().await {
+                Ok(Ok(ended)) => ended,
+                Ok(Err(error)) => {
+                    tracing::error!(instance = %job.0, work = ?job.1, %error, "the database failed");
+                    Ended::Nothing
+                }
+                // The panic's message is in the log already, by the panic hook; the lease expires and is closed.
+                Err(_) => {
+                    tracing::error!(instance = %job.0, work = ?job.1, "a worker panicked");
+                    Ended::Nothing
+                }
+            };
+            (job, ended)
+        });
+    }
+
+    async fn land(&mut self, landed: Option<Result<(Due, Ended), tokio::task::JoinError>>) {
+        let Some(Ok((job, ended))) = landed else { return };
+        self.busy.flying.remove(&job);
+        if ended == Ended::Nothing {
+            let hold_off = if job.1 == Work::Recheck { RECHECK_HOLD_OFF } else { HOLD_OFF };
+            self.busy.held_off.insert(job.clone(), self.context.now() + hold_off);
+        }
+        if let Err(error) = self.refresh(&job.0).await {
+            self.cannot_read(&error);
+        }
+    }
+
+    async fn hear(&mut self, change: Result<Change, RecvError>) {
+        let heard = match change {
+            Ok(change) => self.apply(&change).await,
+            Err(RecvError::Lagged(_)) => self.reload().await,
+            // The database is closed: there is nothing left to do but to be drained.
+            Err(RecvError::Closed) => std::future::pending().await,
+        };
+        if let Err(error) = heard {
+            self.cannot_read(&error);
+        }
+    }
+
+    /// Everything that has changed since, each instance once.
+    async fn hear_all(&mut self) -> Result<(), StoreError> {
+        let mut touched = BTreeSet::new();
+        loop {
+            match self.changes.try_recv() {
+                Ok(Change { instance: Some(instance), what }) if matters(what) => {
+                    touched.insert(instance);
+                }
+                Ok(_) => {}
+                Err(TryRecvError::Lagged(_)) => return self.reload().await,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        for instance in touched {
+            self.refresh(&instance).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
+        match &change.instance {
+            Some(instance) if matters(change.what) => self.refresh(instance).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What was missed is read with everything else at the next tick.
+    fn cannot_read(&mut self, error: &StoreError) {
+        tracing::error!(%error, "facts could not be read");
+        self.reload_at = Some(self.context.now() + HOLD_OFF);
+    }
+
+    async fn refresh(&mut self, instance: &InstanceId) -> Result<(), StoreError> {
+        match instances::get(&self.context.db, instance).await {
+            Ok(row) => drop(self.known.insert(instance.clone(), known(&row))),
+            Err(StoreError::NotFound { .. }) => drop(self.known.remove(instance)),
+            Err(error) => return Err(error),
+        }
+        // What was held off may be wanted now.
+        let wanted =
+            self.known.get(instance).is_some_and(|k| k.standing.scans.iter().any(|s| s.wanted_at.is_some()));
+        if wanted {
+            self.busy.held_off.retain(|(id, work), _| id != instance || !matches!(work, Work::Scan(_)));
+        }
+        Ok(())
+    }
+
+    async fn reload(&mut self) -> Result<(), StoreError> {
+        let rows = instances::all(&self.context.db).await?;
+        self.known = rows.iter().map(|row| (row.instance.id.clone(), known(row))).collect();
+        self.reload_at = self.context.config.reload.map(|every| self.context.now() + every);
+        Ok(())
+    }
+}
+
+/// Whether the due-table may have changed by it.
+const fn matters(what: What) -> bool {
+    matches!(what, What::Instance | What::Removed | What::Scan(_))
+}
+
+fn known(row: &InstanceWithScans) -> Known {
+    let origins: BTreeSet<&str> = row.instance.origins.values().map(String::as_str).collect();
+    let origin = origins.into_iter().collect::<Vec<_>>().join(" ");
+    Known { standing: row.standing(), origin: origin.into() }
+}
