@@ -195,3 +195,92 @@ fn encode(value: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use model::value::ShapeField;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shape() -> Shape {
+        let field = |name: &str, kind| ShapeField { name: name.to_owned(), kind, sensitive: false };
+        let plan = Shape { fields: vec![field("name", Type::String)] };
+        Shape {
+            fields: vec![
+                field("login", Type::String),
+                field("plan", Type::Object(std::sync::Arc::new(plan))),
+                field("tags", Type::List(Box::new(Type::String))),
+            ],
+        }
+    }
+
+    fn record(login: &str) -> Record {
+        let json = serde_json::json!({"login": login, "plan": {"name": "free"}, "tags": ["a", "b"]});
+        Record::from_json(&json, &shape())
+    }
+
+    #[test]
+    fn sentences_say_what_is_unknown_and_absent() {
+        let template =
+            Template::parse("{login} ({plan.name}, {tags}) {params.days} {params.none}").expect("sound");
+        let text =
+            template.sentence(&shape(), &record("al"), |name| (name == "days").then_some(Value::Int(30)));
+        assert_eq!(text, "al (free, a, b) 30 unknown");
+        let empty = Record::from_json(&serde_json::json!({"login": null}), &shape());
+        assert_eq!(template.sentence(&shape(), &empty, |_| None), "none (unknown, unknown) unknown unknown");
+    }
+
+    #[test]
+    fn addresses_need_all_their_parts() {
+        let template = Template::parse("{console}/orgs/{organization}/{login}").expect("sound");
+        let shape = shape();
+        let setting = |name: &str| (name == "organization").then(|| "acme".to_owned());
+        let record = record("a/b");
+        let address = |r| template.address("https://github.com/", setting, r);
+        assert_eq!(address(Some((&shape, &record))).as_deref(), Some("https://github.com/orgs/acme/a%2Fb"));
+        assert_eq!(address(None), None);
+    }
+
+    #[test]
+    fn a_field_that_is_an_address_stays_whole_if_it_is_https() {
+        let template = Template::parse("{login}").expect("sound");
+        let shape = shape();
+        let address = |login: &str| template.address("https://c", |_| None, Some((&shape, &record(login))));
+        assert_eq!(address("https://github.com/al?x=1").as_deref(), Some("https://github.com/al?x=1"));
+        for hostile in ["javascript:alert(1)", "http://x", "https://user@host/", "al"] {
+            assert_eq!(address(hostile), None, "{hostile}");
+        }
+    }
+
+    #[test]
+    fn braces_that_are_no_placeholders_are_errors() {
+        for (text, at) in
+            [("a {", 2), ("a } b", 2), ("{A}", 0), ("x {a b}", 2), ("{}", 0), ("{a..b}", 0), ("{{a}}", 0)]
+        {
+            assert_eq!(Template::parse(text).map_err(|e| e.0), Err(at), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_leaves_its_segment(login in ".{1,40}") {
+            let template = Template::parse("{console}/a/{login}/b").expect("sound");
+            let shape = shape();
+            let record = record(&login);
+            let address = template.address("https://c.example", |_| None, Some((&shape, &record)));
+            let url = url::Url::parse(&address.expect("all parts are there")).expect("an address");
+            let segments: Vec<&str> = url.path_segments().expect("a path").collect();
+            prop_assert_eq!(segments.len(), 3);
+            prop_assert_eq!((segments[0], segments[2]), ("a", "b"));
+            prop_assert!(url.query().is_none() && url.fragment().is_none());
+        }
+
+        #[test]
+        fn parsing_loses_nothing(text in "[a-z{}. ]{0,30}") {
+            if let Ok(template) = Template::parse(&text) {
+                prop_assert_eq!(template.fill(|name| format!("{{{name}}}")), text);
+            }
+        }
+    }
+}

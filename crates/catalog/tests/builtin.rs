@@ -32,3 +32,45 @@ fn every_example_holds() {
     assert!(wrong.is_empty(), "{} of {ran} examples fail:{}", wrong.len(), lines(&wrong));
     assert!(ran > 0, "no example ran");
 }
+
+#[test]
+fn what_is_embedded_is_what_lies_in_the_folder() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
+    let (embedded, lying) = (Catalog::builtin(), Catalog::of_folder(&folder));
+    assert_eq!(lines(&embedded.errors), lines(&lying.errors));
+    assert_eq!(catalog::docs::render(&embedded.catalog), catalog::docs::render(&lying.catalog));
+}
+
+#[test]
+fn standards_hold_just_what_checks_refer_to() {
+    let catalog = Catalog::builtin().catalog;
+    let used: std::collections::BTreeSet<&str> = catalog
+        .apps
+        .values()
+        .flat_map(|app| app.checks.iter())
+        .chain(&catalog.shared)
+        .flat_map(|check| check.controls.iter().map(String::as_str))
+        .collect();
+    let idle: Vec<String> = catalog
+        .standards
+        .values()
+        .flat_map(|s| s.controls.keys().map(move |id| format!("{}/{id}", s.id)))
+        .filter(|reference| !used.contains(reference.as_str()))
+        .collect();
+    assert_eq!(idle, [""; 0], "no check refers to these");
+}
+
+#[test]
+fn shared_checks_take_part_where_the_mapping_is() {
+    let catalog = Catalog::builtin().catalog;
+    for app in catalog.apps.values() {
+        for check in &catalog.shared {
+            let mapped = match check.over {
+                catalog::Over::Account => !app.accounts.is_empty(),
+                _ => !app.plugins.is_empty(),
+            };
+            let there = app.checks.iter().any(|c| c.id == check.id && c.app == app.id);
+            assert_eq!(there, mapped, "{} in {}", check.id, app.id);
+        }
+    }
+}

@@ -55,6 +55,7 @@ pub(super) fn page(catalog: &Catalog, app: &App) -> String {
     out.push_str(&onboarding(&app.onboarding_markdown));
     deployments(&mut out, app);
     permissions(&mut out, app);
+    cost(&mut out, app);
     datasets(&mut out, app);
     checks(&mut out, catalog, app);
     scopes(&mut out, app);
@@ -180,6 +181,47 @@ fn kind(kind: &AuthKind) -> &'static str {
         AuthKind::ClientCredentials { .. } => "OAuth 2.0 client credentials",
         AuthKind::AppInstallation { .. } => "app installation (signed JWT, short-lived tokens)",
     }
+}
+
+/// What a scan sends: fixed requests, listings, and fan-outs, which are the part that grows.
+fn cost(out: &mut String, app: &App) {
+    out.push_str("\n## What a scan sends\n\nOf alternatives only the first that is answered; authentication comes on top.\n\n");
+    let mut rows = Vec::new();
+    for scan in app.supported() {
+        let (mut single, mut listings, mut walks) = (0, 0, Vec::new());
+        for dataset in app.datasets_of(scan) {
+            let first = dataset.requests.first().map(|r| r.spec.alternative.as_str()).unwrap_or_default();
+            for request in dataset.requests.iter().filter(|r| r.spec.alternative == first) {
+                match &request.spec.for_each {
+                    Some(each) => {
+                        let what = if each.values_of.is_some() { "value" } else { "record" };
+                        let age =
+                            dataset.spec.refresh_hours.map(|h| format!(", every {h} h")).unwrap_or_default();
+                        let pages =
+                            if matches!(request.spec.paging, Paging::None) { "" } else { " and page" };
+                        let name = code(&dataset.spec.name);
+                        walks.push(format!("{name}: 1 a {what}{pages} of {}{age}", code(&each.dataset)));
+                    }
+                    None if matches!(request.spec.paging, Paging::None) => single += 1,
+                    None => listings += 1,
+                }
+            }
+        }
+        rows.push(vec![scan.title().to_owned(), single.to_string(), listings.to_string(), walks.join("; ")]);
+    }
+    out.push_str(&table(&["Scan", "Single requests", "Listings, 1 request a page", "Fan-outs"], &rows));
+    let limits = &app.manifest.limits;
+    let _ = writeln!(
+        out,
+        "\nBudgets of one run: {} requests, {} pages a listing, {} records a dataset, {} MiB an answer, {} MiB in all, {} s a \
+         request. When one is used up the run ends and says so.",
+        limits.requests,
+        limits.pages,
+        limits.records,
+        limits.answer_mib,
+        limits.run_mib,
+        limits.request_seconds
+    );
 }
 
 fn datasets(out: &mut String, app: &App) {

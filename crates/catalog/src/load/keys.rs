@@ -68,3 +68,74 @@ fn table(doc: &Doc<'_>, at: &At, common: &[&str], kinds: &[(&str, &[&str])], err
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Auth, Paging};
+
+    /// A value for a key of these tables, in TOML.
+    fn value(key: &str) -> &'static str {
+        match key {
+            "token" | "installation" => "{ path = \"/x\" }",
+            "extra" => "{ k = \"v\" }",
+            "start" | "size" => "7",
+            "bare_first" => "true",
+            "client_auth" => "\"body\"",
+            _ => "\"x\"",
+        }
+    }
+
+    fn table(kind: &str, keys: &[&str], further: &str) -> String {
+        let keys = keys.iter().map(|k| k.trim_end_matches('*'));
+        let lines: Vec<String> = keys.map(|k| format!("{k} = {}", value(k))).collect();
+        format!("kind = \"{kind}\"\n{further}{}", lines.join("\n"))
+    }
+
+    #[test]
+    fn the_tables_name_what_the_types_read() {
+        for (kind, keys) in AUTH_KINDS {
+            let auth =
+                |keys: &[&str]| toml::from_str::<Auth>(&table(kind, keys, "id = \"a\"\ntitle = \"A\"\n"));
+            let full = format!("{:?}", auth(keys).expect(kind).kind);
+            for key in *keys {
+                let without: Vec<&str> = keys.iter().copied().filter(|k| k != key).collect();
+                match auth(&without) {
+                    Err(_) => assert!(key.ends_with('*'), "{kind} needs {key}"),
+                    Ok(auth) => {
+                        assert!(!key.ends_with('*'), "{kind} does not need {key}");
+                        assert_ne!(format!("{:?}", auth.kind), full, "{kind} reads {key}");
+                    }
+                }
+            }
+        }
+        for (kind, keys) in PAGING_KINDS {
+            let paging = |keys: &[&str]| toml::from_str::<Paging>(&table(kind, keys, ""));
+            let full = format!("{:?}", paging(keys).expect(kind));
+            for key in *keys {
+                let without: Vec<&str> = keys.iter().copied().filter(|k| k != key).collect();
+                match paging(&without) {
+                    Err(_) => assert!(key.ends_with('*'), "{kind} needs {key}"),
+                    Ok(paging) => {
+                        assert!(!key.ends_with('*'), "{kind} does not need {key}");
+                        assert_ne!(format!("{paging:?}"), full, "{kind} reads {key}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_tables_name_every_kind() {
+        let words = |e: toml::de::Error| {
+            e.message().split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let kinds =
+            |table: &[(&str, &[&str])]| table.iter().map(|(k, _)| (*k).to_owned()).collect::<Vec<_>>();
+        let auth =
+            toml::from_str::<Auth>("id = \"a\"\ntitle = \"A\"\nkind = \"?\"").expect_err("no such kind");
+        assert_eq!(words(auth)[1..], kinds(AUTH_KINDS));
+        let paging = toml::from_str::<Paging>("kind = \"?\"").expect_err("no such kind");
+        assert_eq!(words(paging)[1..], kinds(PAGING_KINDS));
+    }
+}

@@ -418,3 +418,34 @@ fn a_second_folder_adds_and_never_shadows() {
     let lines: Vec<String> = loaded.errors.iter().map(|e| e.to_string().replace(&root, "<folder>")).collect();
     insta::assert_snapshot!(lines.join("\n"));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// A file of the operator's may hold anything: the loader reports, and never panics or hangs.
+    #[test]
+    fn damaged_files_are_reported_not_fatal(
+        which in 0usize..5,
+        at in 0.0f64..1.0,
+        cut in 0usize..40,
+        put in proptest::sample::select(vec![
+            "", "{", "}", "[", "]]", "\"", "'''", "\"\"\"", "+++\n", "```json pass\n", "\u{0}", "ü", "{each}", "{a.b}", "= 1\n",
+            "[[dataset]]\n", "[[dataset.field]]\n", "kind = \"page\"", "datasets.x", "...More", "fragment More on X { ...More }",
+            "99999999999999999999", "<script>", "\n", "<!--", "(((((((((((", "!!!!!!!!!!!!!!!!!!!!!!!!",
+        ]),
+    ) {
+        let mut files = sound();
+        let path = files.keys().nth(which).expect("there are six files").clone();
+        let text = files.get_mut(&path).expect("it is there");
+        let floor = |text: &str, mut at: usize| { while !text.is_char_boundary(at) { at -= 1; } at };
+        let start = floor(text, (text.len() as f64 * at) as usize);
+        let end = floor(text, (start + cut).min(text.len()));
+        text.replace_range(start..end, put);
+        let whole = text.clone();
+        let loaded = load(&files);
+        for error in loaded.errors {
+            let lines = files.get(&error.file.display().to_string()).map_or(1, |t| t.lines().count() + 1);
+            proptest::prop_assert!(error.line >= 1 && error.line <= lines, "{error} in\n{whole}");
+        }
+    }
+}
