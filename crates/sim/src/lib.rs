@@ -1,8 +1,10 @@
 //! A simulator of SaaS tenants over loopback HTTP: vendor-shaped answers from data, with faults, growth and a clock of
 //! its own. It serves the demo, the tests and the benches, and knows nothing of the engine that reads it.
 
+pub mod cast;
 pub mod github;
 mod graphql;
+pub mod scim;
 pub mod seed;
 mod server;
 

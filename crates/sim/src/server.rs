@@ -367,7 +367,7 @@ fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-fn query(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn query(text: &str) -> BTreeMap<String, String> {
     text.split('&')
         .filter(|p| !p.is_empty())
         .map(|pair| {

@@ -153,9 +153,36 @@ impl GitHub {
     }
 }
 
+impl GitHub {
+    /// Ends credentials of one way to authenticate: `app` (its key is deleted, the installation is gone) or tokens.
+    pub fn revoke(&mut self, auth: &str) {
+        if auth == "app" {
+            if let Some(app) = &mut self.app {
+                app.valid = false;
+                app.installed = false;
+            }
+            return;
+        }
+        for token in self.tokens.values_mut() {
+            token.valid = false;
+        }
+    }
+
+    /// Undoes revocations and withdrawn permissions.
+    pub fn restore(&mut self) {
+        self.withdrawn.clear();
+        for token in self.tokens.values_mut() {
+            token.valid = true;
+        }
+        if let Some(app) = &mut self.app {
+            app.valid = true;
+            app.installed = true;
+        }
+    }
+}
+
 impl Vendor for GitHub {
     fn answer(&mut self, ask: &Ask) -> Answer {
-        // A GitHub Enterprise Server serves the same under /api/v3 and /api/graphql.
         if let Some(answer) = self.app_answer(ask) {
             return self.count(answer, ask);
         }
