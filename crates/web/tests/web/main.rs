@@ -1,0 +1,8 @@
+//! The pages and the requests behind them, asked without a socket, on samples.
+
+#[path = "../../examples/gallery/samples/mod.rs"]
+mod samples;
+
+mod outlines;
+mod requests;
+mod support;
