@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use crate::Catalog;
 
-/// What stands at the top of every derived page.
-const DERIVED: &str =
+/// What stands at the top of every derived page, and of no other.
+pub const DERIVED: &str =
     "<!-- Derived by `cargo xtask docs`. Changes belong into the catalogue or into crates/catalog. -->\n\n";
 
-/// Every derived page by its path from the repository's root. Nothing else belongs into `docs/apps` and `docs/reference`.
+/// Every derived page by its path from the repository's root. Each begins with [`DERIVED`].
 #[must_use]
 pub fn render(catalog: &Catalog) -> BTreeMap<String, String> {
     let mut pages = BTreeMap::new();
