@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use catalog::{Catalog, examples, scaffold};
+use catalog::{Catalog, examples, mutate, scaffold};
 
 fn write(folder: &Path, files: &[scaffold::NewFile]) {
     for file in files {
@@ -58,6 +58,7 @@ fn a_new_application_and_new_checks_pass_as_written() {
     );
     for check in &app.checks {
         assert_eq!(examples::failures(check), []);
+        assert!(mutate::one(check).is_tight(), "{}", mutate::one(check));
     }
 }
 
