@@ -1,0 +1,257 @@
+use model::health::{Enablement, Progress};
+use model::scan::{FailureCause, RunOutcome, ScanKind};
+use model::time::Duration;
+use store::checkpoints::{self, Part};
+use store::instances::{self, NewCredential};
+use store::scans::{self, Release, Renewed};
+use store::{StoreError, runs};
+
+use crate::support::*;
+
+fn part(n: u32) -> Part {
+    Part { dataset: "members".to_owned(), part: n, body: format!("page {n}").into_bytes() }
+}
+
+fn credential() -> NewCredential {
+    NewCredential {
+        auth: "token".to_owned(),
+        settings: std::collections::BTreeMap::new(),
+        origins: origins(),
+        identity: identity("acme"),
+        secrets: secrets("new"),
+        stop: std::collections::BTreeSet::new(),
+        enable: std::collections::BTreeSet::new(),
+        gaps: std::collections::BTreeMap::new(),
+        by: "ada".to_owned(),
+    }
+}
+
+on_both! {
+    async fn one_worker_holds_a_scan(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG, ScanKind::Accounts]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.expect("free");
+        assert!(held.wanted, "onboarding asked for it");
+        assert_eq!(held.fence, 1);
+        assert!(claim(&f.db, &id, CONFIG, min(1)).await.is_none(), "held already");
+        assert!(claim(&f.db, &id, ScanKind::Accounts, min(1)).await.is_some(), "another scan is free");
+        assert!(claim(&f.db, &id, ScanKind::Plugins, min(1)).await.is_none(), "not supported");
+        let facts = instances::get(&f.db, &id).await.unwrap().scan(CONFIG).unwrap().facts.clone();
+        assert_eq!(facts.wanted_at, None, "the claim takes the request");
+        let open = facts.open.expect("an open run");
+        assert_eq!((open.run, open.started_at), (held.run.clone(), min(1)));
+        assert_eq!(open.lease.expect("held").expires_at, min(2));
+    }
+
+    async fn renewing_prolongs_and_shows_progress(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        let progress = Progress { datasets_done: 2, datasets_total: 5, records: 40 };
+        let renewed = scans::renew(&f.db, &held, min(2), TTL, progress).await.unwrap();
+        assert_eq!(renewed, Renewed::Held { expires_at: min(3) });
+        let lease = instances::get(&f.db, &id).await.unwrap().scans[0].facts.open.clone().unwrap().lease.unwrap();
+        assert_eq!((lease.expires_at, lease.progress), (min(3), progress));
+        assert!(scans::expired(&f.db, min(2)).await.unwrap().is_empty());
+    }
+
+    async fn cancelling_a_running_scan_leaves_no_outcome(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        assert!(checkpoints::put(&f.db, &held, &part(0)).await.unwrap());
+        assert!(scans::cancel(&f.db, &id, CONFIG, min(60), min(2), audit("scan.cancel")).await.unwrap());
+        let renewed = scans::renew(&f.db, &held, min(2), TTL, Progress::default()).await.unwrap();
+        assert_eq!(renewed, Renewed::Cancelled);
+        assert!(scans::release(&f.db, &held, Release::Cancelled { next_at: min(60) }).await.unwrap());
+        let facts = instances::get(&f.db, &id).await.unwrap().scans[0].facts.clone();
+        assert_eq!((facts.open, facts.last, facts.next_at), (None, None, min(60)));
+        assert!(checkpoints::of_run(&f.db, &held).await.unwrap().is_empty());
+        assert!(!scans::cancel(&f.db, &id, CONFIG, min(60), min(2), audit("scan.cancel")).await.unwrap());
+    }
+
+    async fn a_drained_run_is_resumed_with_its_parts(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let first = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        for n in 0..3 {
+            assert!(checkpoints::put(&f.db, &first, &part(n)).await.unwrap());
+        }
+        assert!(scans::release(&f.db, &first, Release::Drained).await.unwrap());
+        let second = claim(&f.db, &id, CONFIG, min(10)).await.unwrap();
+        assert_eq!(second.run, first.run);
+        assert_eq!((second.started_at, second.deadline), (first.started_at, first.deadline));
+        assert_eq!((second.abandoned, second.fence, second.wanted), (1, 2, true));
+        assert_eq!(checkpoints::of_run(&f.db, &second).await.unwrap(), vec![part(0), part(1), part(2)]);
+        assert!(!checkpoints::put(&f.db, &first, &part(9)).await.unwrap(), "the old fence writes nothing");
+        assert_eq!(checkpoints::of_run(&f.db, &second).await.unwrap().len(), 3);
+    }
+
+    async fn waiting_for_the_vendor_holds_the_instance_back(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        let wait = Release::Waiting { until: min(30), parts: vec![part(0)] };
+        assert!(scans::release(&f.db, &held, wait).await.unwrap());
+        let now = instances::get(&f.db, &id).await.unwrap();
+        assert_eq!(now.instance.facts.blocked_until, Some(min(30)));
+        let open = now.scans[0].facts.open.clone().unwrap();
+        assert_eq!((open.waiting_until, open.lease), (Some(min(30)), None));
+        let again = claim(&f.db, &id, CONFIG, min(31)).await.unwrap();
+        assert_eq!((again.run.clone(), again.abandoned), (held.run, 0), "waiting is not abandoning");
+        assert_eq!(checkpoints::of_run(&f.db, &again).await.unwrap(), vec![part(0)]);
+    }
+
+    async fn an_expired_lease_is_closed_not_taken(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        assert!(claim(&f.db, &id, CONFIG, min(9)).await.is_none());
+        let expired = scans::expired(&f.db, min(9)).await.unwrap();
+        assert_eq!(expired, vec![held.clone()]);
+        let failed = nothing(&expired[0], RunOutcome::Failed(FailureCause::Internal), held.expires_at);
+        runs::commit(&f.db, &expired[0], failed).await.unwrap();
+        let late = nothing(&held, RunOutcome::Succeeded, min(10));
+        assert!(matches!(runs::commit(&f.db, &held, late).await, Err(StoreError::Stale)));
+        let facts = instances::get(&f.db, &id).await.unwrap().scans[0].facts.clone();
+        assert_eq!(facts.last.unwrap().finished_at, held.expires_at);
+        assert_eq!(facts.failures_in_a_row, 1);
+    }
+
+    async fn a_request_during_a_run_outlives_its_commit(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        assert!(scans::want(&f.db, &id, CONFIG, min(2), Some(audit("scan.now"))).await.unwrap());
+        runs::commit(&f.db, &held, nothing(&held, RunOutcome::Succeeded, min(3))).await.unwrap();
+        let facts = instances::get(&f.db, &id).await.unwrap().scans[0].facts.clone();
+        assert_eq!(facts.wanted_at, Some(min(2)));
+    }
+
+    async fn a_new_credential_fences_the_old_runs(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG, ScanKind::Accounts]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        checkpoints::put(&f.db, &held, &part(0)).await.unwrap();
+        let mut new = credential();
+        new.stop = [ScanKind::Accounts].into();
+        instances::reauthenticate(&f.db, &id, new, min(2), audit("reauthenticate")).await.unwrap();
+        let late = nothing(&held, RunOutcome::Succeeded, min(3));
+        assert!(matches!(runs::commit(&f.db, &held, late).await, Err(StoreError::Stale)));
+        assert_eq!(scans::renew(&f.db, &held, min(3), TTL, Progress::default()).await.unwrap(), Renewed::Lost);
+        assert!(!scans::release(&f.db, &held, Release::Drained).await.unwrap());
+        let now = instances::get(&f.db, &id).await.unwrap();
+        assert_eq!(now.instance.facts.credential_version, 2);
+        let config = &now.scan(CONFIG).unwrap().facts;
+        assert_eq!((config.open.clone(), config.wanted_at, config.last.clone()), (None, Some(min(2)), None));
+        let accounts = &now.scan(ScanKind::Accounts).unwrap().facts;
+        assert_eq!(accounts.enablement, Enablement::Stopped { since: min(2), by: "ada".to_owned() });
+        assert!(claim(&f.db, &id, ScanKind::Accounts, min(4)).await.is_none());
+        let fresh = claim(&f.db, &id, CONFIG, min(4)).await.unwrap();
+        assert_eq!((fresh.credential_version, fresh.abandoned), (2, 0));
+        assert!(checkpoints::of_run(&f.db, &fresh).await.unwrap().is_empty());
+    }
+
+    async fn pausing_drops_leases_and_resuming_wants_all(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG, ScanKind::Plugins]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        assert!(instances::pause(&f.db, &id, "ada", min(2), audit("pause")).await.unwrap());
+        assert!(!instances::pause(&f.db, &id, "bob", min(3), audit("pause")).await.unwrap());
+        let late = nothing(&held, RunOutcome::Succeeded, min(3));
+        assert!(matches!(runs::commit(&f.db, &held, late).await, Err(StoreError::Stale)));
+        assert!(claim(&f.db, &id, ScanKind::Plugins, min(3)).await.is_none(), "nothing runs while paused");
+        let paused = instances::get(&f.db, &id).await.unwrap().instance.facts.paused.unwrap();
+        assert_eq!((paused.since, paused.by.as_str()), (min(2), "ada"));
+        assert!(instances::resume(&f.db, &id, min(90), audit("resume")).await.unwrap());
+        let now = instances::get(&f.db, &id).await.unwrap();
+        assert_eq!(now.instance.facts.paused, None);
+        for scan in &now.scans {
+            assert_eq!((scan.facts.wanted_at, scan.facts.watched_since), (Some(min(90)), min(90)));
+        }
+    }
+
+    async fn a_removed_instance_takes_no_result(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        instances::remove(&f.db, &id, min(2), audit("remove")).await.unwrap();
+        let late = nothing(&held, RunOutcome::Succeeded, min(3));
+        assert!(matches!(runs::commit(&f.db, &held, late).await, Err(StoreError::Stale)));
+        assert!(!checkpoints::put(&f.db, &held, &part(0)).await.unwrap());
+        assert!(matches!(instances::get(&f.db, &id).await, Err(StoreError::NotFound { .. })));
+        assert!(matches!(
+            scans::want(&f.db, &id, CONFIG, min(3), None).await,
+            Err(StoreError::NotFound { .. })
+        ));
+    }
+
+    async fn an_enabled_scan_is_not_silenced(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let lost = Enablement::NotEnabled { missing: vec!["x".to_owned()], checked_at: min(1), offered: false };
+        assert!(!scans::set_enablement(&f.db, &id, CONFIG, &lost, &[], min(1), None).await.unwrap());
+        assert!(instances::get(&f.db, &id).await.unwrap().scans[0].facts.enablement.is_enabled());
+    }
+
+    async fn claims_of_many_at_once_give_one_lease(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let claims = (0..8).map(|_| {
+            let (db, id) = (f.db.clone(), id.clone());
+            tokio::spawn(async move { claim(&db, &id, CONFIG, min(1)).await })
+        });
+        let mut held = 0;
+        for claim in claims.collect::<Vec<_>>() {
+            held += usize::from(claim.await.unwrap().is_some());
+        }
+        assert_eq!(held, 1);
+    }
+
+    async fn a_suspended_credential_is_recorded_without_a_lease(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        let mut unsent = nothing(&held, RunOutcome::Failed(FailureCause::Credentials), min(2));
+        unsent.finish.sent = false;
+        unsent.finish.run.run = "other".into();
+        assert!(!runs::record_unsent(&f.db, &id, CONFIG, unsent, min(2)).await.unwrap(), "it is held");
+        runs::commit(&f.db, &held, nothing(&held, RunOutcome::Succeeded, min(3))).await.unwrap();
+        scans::want(&f.db, &id, CONFIG, min(4), None).await.unwrap();
+        let mut unsent = nothing(&held, RunOutcome::Failed(FailureCause::Credentials), min(5));
+        unsent.finish.sent = false;
+        unsent.finish.run.run = "third".into();
+        assert!(runs::record_unsent(&f.db, &id, CONFIG, unsent, min(5)).await.unwrap());
+        let now = instances::get(&f.db, &id).await.unwrap();
+        assert_eq!(now.scans[0].facts.wanted_at, None, "the request is answered");
+        assert_eq!(now.scans[0].facts.failures_in_a_row, 1);
+        assert_eq!(now.instance.facts.credential_failures_in_a_row, 0, "nothing was sent");
+    }
+
+    async fn credential_failures_of_two_scans_are_both_counted(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG, ScanKind::Accounts, ScanKind::Plugins]).await;
+        let mut held = Vec::new();
+        for kind in ScanKind::ALL {
+            held.push(claim(&f.db, &id, kind, min(1)).await.unwrap());
+        }
+        let commits = held.into_iter().map(|h| {
+            let db = f.db.clone();
+            tokio::spawn(async move {
+                let failed = nothing(&h, RunOutcome::Failed(FailureCause::Credentials), min(2));
+                runs::commit(&db, &h, failed).await.map(drop)
+            })
+        });
+        for commit in commits.collect::<Vec<_>>() {
+            commit.await.unwrap().unwrap();
+        }
+        let facts = instances::get(&f.db, &id).await.unwrap().instance.facts;
+        assert_eq!(facts.credential_failures_in_a_row, 3);
+        let suspension = facts.suspension.expect("suspended at the third");
+        assert_eq!(suspension.next_try_at, min(2) + Duration::hours(1));
+        assert!(!instances::lift_suspension(&f.db, &id, 7, min(70)).await.unwrap(), "another credential");
+        assert!(instances::lift_suspension(&f.db, &id, 1, min(70)).await.unwrap());
+        let now = instances::get(&f.db, &id).await.unwrap();
+        assert_eq!(now.instance.facts.suspension, None);
+        assert!(now.scans.iter().all(|s| s.facts.wanted_at == Some(min(70))));
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_leaves_no_lease_behind() {
+    let f = lite().await;
+    let id = onboard(&f.db, "a", &[CONFIG]).await;
+    let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+    f.db.clone().close().await;
+    drop(f.db);
+    let db = open(&f.address, 1).await.expect("the lock ended with the process");
+    assert_eq!(scans::close_all_at_start(&db).await.unwrap(), 1);
+    let again = claim(&db, &id, CONFIG, min(2)).await.expect("free");
+    assert_eq!((again.run, again.abandoned), (held.run, 1));
+}

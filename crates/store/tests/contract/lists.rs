@@ -1,0 +1,182 @@
+use std::collections::BTreeSet;
+
+use model::finding::Severity;
+use model::scan::ScanKind;
+use model::value::Value;
+use store::findings::{self, Filter, Sort};
+use store::{Cut, Order, StoreError, accounts, instances, numbers, plugins};
+
+use crate::support::*;
+
+const SEVERITIES: [Severity; 5] = Severity::ALL;
+
+async fn fill(f: &Fixture) {
+    for name in ["beta", "Alpha", "gamma"] {
+        let id = onboard(&f.db, name, &[CONFIG]).await;
+        let failing: Vec<_> = (0..25)
+            .map(|n| fails(&format!("example/check-{}", n % 4), &format!("r{:02}", n), SEVERITIES[n % 5]))
+            .collect();
+        run_with(&f.db, &id, CONFIG, min(1), |c| c.results = &failing[..20]).await;
+        run_with(&f.db, &id, CONFIG, min(2), |c| c.results = &failing[10..]).await;
+    }
+}
+
+/// Walks all pages forwards, then all the way back.
+async fn walk(f: &Fixture, filter: &Filter, sort: Sort, order: Order, limit: u32) -> Vec<findings::Finding> {
+    let mut rows = Vec::new();
+    let mut page = findings::list(&f.db, filter, sort, order, Cut::first(limit)).await.unwrap();
+    assert_eq!(page.previous, None);
+    let total = page.total;
+    let mut starts = vec![page.rows.clone()];
+    rows.append(&mut page.rows);
+    let mut next = page.next.clone();
+    let mut previous = None;
+    while let Some(after) = next {
+        let cut = Cut { after: Some(&after), before: None, limit };
+        page = findings::list(&f.db, filter, sort, order, cut).await.unwrap();
+        assert_eq!(page.total, total);
+        starts.push(page.rows.clone());
+        rows.append(&mut page.rows);
+        (next, previous) = (page.next, page.previous);
+    }
+    starts.pop();
+    while let Some(before) = previous {
+        let cut = Cut { after: None, before: Some(&before), limit };
+        let back = findings::list(&f.db, filter, sort, order, cut).await.unwrap();
+        assert_eq!(Some(back.rows), starts.pop(), "the page before is the page that was there");
+        assert!(back.next.is_some());
+        previous = back.previous;
+    }
+    assert!(starts.is_empty(), "back at the first page");
+    assert_eq!(rows.len() as u64, total);
+    rows
+}
+
+on_both! {
+    async fn every_sort_pages_through_every_row_once(f: Fixture) {
+        fill(&f).await;
+        for sort in [Sort::Severity, Sort::FirstSeen, Sort::LastSeen, Sort::Check, Sort::Resource, Sort::Instance] {
+            for order in [Order::Ascending, Order::Descending] {
+                let rows = walk(&f, &Filter::default(), sort, order, 7).await;
+                let ids: BTreeSet<_> = rows.iter().map(|r| r.id.clone()).collect();
+                assert_eq!((rows.len(), ids.len()), (75, 75));
+                let key = |r: &findings::Finding| match sort {
+                    Sort::Severity => format!("{}", r.severity as u8),
+                    Sort::FirstSeen => format!("{}", r.first_seen_at.0),
+                    Sort::LastSeen => format!("{}", r.last_seen_at.0),
+                    Sort::Check => r.check.to_string(),
+                    Sort::Resource => r.resource.clone(),
+                    Sort::Instance => r.instance_name.to_lowercase(),
+                };
+                let keys: Vec<String> = rows.iter().map(key).collect();
+                let mut sorted = keys.clone();
+                sorted.sort();
+                if order == Order::Descending {
+                    sorted.reverse();
+                }
+                assert_eq!(keys, sorted, "{sort:?} {order:?}");
+            }
+        }
+    }
+
+    async fn filters_narrow_to_what_they_say(f: Fixture) {
+        fill(&f).await;
+        let n = async |filter: Filter| findings::count(&f.db, &filter).await.unwrap();
+        let all = Filter::default;
+        assert_eq!(n(Filter { instance: Some("beta".into()), ..all() }).await, 25);
+        assert_eq!(n(Filter { app: Some("example".into()), ..all() }).await, 75);
+        assert_eq!(n(Filter { app: Some("other".into()), ..all() }).await, 0);
+        assert_eq!(n(Filter { owner: Some("nobody".into()), ..all() }).await, 0);
+        assert_eq!(n(Filter { check: Some("example/check-0".into()), ..all() }).await, 21);
+        assert_eq!(n(Filter { kind: Some(ScanKind::Plugins), ..all() }).await, 0);
+        assert_eq!(n(Filter { resource: Some("r03".to_owned()), ..all() }).await, 3);
+        let worst = vec![Severity::Critical, Severity::High];
+        assert_eq!(n(Filter { severities: worst, ..all() }).await, 30);
+        assert_eq!(n(Filter { states: vec![model::finding::FindingState::Resolved], ..all() }).await, 0);
+        assert_eq!(n(Filter { stale: Some(true), ..all() }).await, 0);
+        assert_eq!(n(Filter { first_seen_since: Some(min(2)), ..all() }).await, 15);
+        assert_eq!(n(Filter { text: Some("R03 FAILS".to_owned()), ..all() }).await, 3);
+        assert_eq!(n(Filter { text: Some("alph".to_owned()), ..all() }).await, 25, "the instance's name");
+        assert_eq!(n(Filter { text: Some("%".to_owned()), ..all() }).await, 0, "a wildcard is a letter");
+        assert_eq!(n(Filter { text: Some("'; DROP TABLE findings; --".to_owned()), ..all() }).await, 0);
+        let counts = findings::severity_counts(&f.db, &Filter { instance: Some("beta".into()), ..all() }).await;
+        assert_eq!(counts.unwrap().into_iter().collect::<Vec<_>>(), SEVERITIES.map(|s| (s, 5)).into_iter().rev().collect::<Vec<_>>());
+        let by_check = findings::counts_by_check(&f.db).await.unwrap();
+        assert_eq!(by_check[&"example/check-0".into()], (21, 3));
+        let worst = findings::of_resources(&f.db, &"beta".into(), CONFIG, &["r00", "r01", "none"]).await.unwrap();
+        assert_eq!(worst.iter().map(|r| r.resource.as_str()).collect::<Vec<_>>(), ["r00", "r01"]);
+    }
+
+    async fn a_cursor_of_another_list_is_refused(f: Fixture) {
+        fill(&f).await;
+        let first = findings::list(&f.db, &Filter::default(), Sort::Check, Order::Ascending, Cut::first(5)).await;
+        let next = first.unwrap().next.unwrap();
+        assert!(next.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'), "safe in addresses");
+        for after in ["", "x", "W10", next.as_str()] {
+            let cut = Cut { after: Some(after), before: None, limit: 5 };
+            let refused = findings::list(&f.db, &Filter::default(), Sort::Severity, Order::Ascending, cut).await;
+            assert!(matches!(refused, Err(StoreError::BadCursor)), "{after:?}");
+        }
+    }
+
+    async fn names_sort_alike_on_both_databases(f: Fixture) {
+        for name in ["zeta", "Beta", "alpha", "_x", "Ä", "10", "9"] {
+            onboard(&f.db, name, &[CONFIG]).await;
+        }
+        let names: Vec<String> =
+            instances::all(&f.db).await.unwrap().into_iter().map(|i| i.instance.name).collect();
+        assert_eq!(names, ["10", "9", "_x", "alpha", "Beta", "zeta", "Ä"]);
+    }
+
+    async fn accounts_and_plugins_carry_their_findings(f: Fixture) {
+        let (kind, other) = (ScanKind::Accounts, ScanKind::Plugins);
+        let id = onboard(&f.db, "a", &[kind, other]).await;
+        let people: Vec<_> = (0..5).map(|n| account(&n.to_string(), &format!("user{n}"), Value::Unknown)).collect();
+        let mut failing = vec![
+            fails("shared/mfa", "1", Severity::High),
+            fails("shared/dormant", "1", Severity::Low),
+            fails("shared/mfa", "3", Severity::High),
+        ];
+        for f in &mut failing {
+            f.scan = kind;
+        }
+        run_with(&f.db, &id, kind, min(1), |c| {
+            c.accounts = all_of(&people);
+            c.results = &failing;
+        })
+        .await;
+        let sort = accounts::Sort::Findings;
+        let all = accounts::Filter::default();
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let cut = Cut { after: after.as_deref(), before: None, limit: 2 };
+            let page = accounts::list(&f.db, &all, sort, Order::Descending, cut).await.unwrap();
+            found.extend(page.rows.iter().map(|r| (r.id.clone(), r.findings)));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(found[..2], [("1".to_owned(), 2), ("3".to_owned(), 1)]);
+        assert_eq!(found.len(), 5);
+        let n = async |filter: accounts::Filter| accounts::count(&f.db, &filter).await.unwrap();
+        assert_eq!(n(accounts::Filter { with_findings: Some(true), ..all.clone() }).await, 2);
+        assert_eq!(n(accounts::Filter { with_findings: Some(false), ..all.clone() }).await, 3);
+        assert_eq!(n(accounts::Filter { check: Some("shared/dormant".into()), ..all.clone() }).await, 1);
+        assert_eq!(n(accounts::Filter { inactive_since: Some(min(1)), ..all.clone() }).await, 5, "never active");
+        assert_eq!(n(accounts::Filter { stale: Some(true), ..all }).await, 0);
+
+        let apps = [plugin("p1", "B", "low"), plugin("p2", "A", "unknown"), plugin("p3", "C", "high")];
+        run_with(&f.db, &id, other, min(2), |c| c.plugins = all_of(&apps)).await;
+        let cut = Cut::first(10);
+        let all = plugins::Filter::default();
+        let page = plugins::list(&f.db, &all, plugins::Sort::Grade, Order::Descending, cut).await.unwrap();
+        assert_eq!(page.rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), ["p3", "p2", "p1"]);
+        assert_eq!(page.rows[0].record, apps[2]);
+        let numbers = numbers::all(&f.db, min(0)).await.unwrap();
+        let n = &numbers[&id];
+        assert_eq!((n.accounts, n.accounts_at_risk, n.plugins, n.plugins_at_risk), (5, 2, 3, 0));
+        assert_eq!((n.new, n.stale), (3, 0));
+    }
+}

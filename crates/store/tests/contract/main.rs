@@ -1,0 +1,10 @@
+//! What the database promises, held against SQLite and PostgreSQL alike.
+
+mod access;
+mod commit;
+mod leases;
+mod lists;
+mod model_agrees;
+mod refusals;
+mod secrets;
+mod support;
