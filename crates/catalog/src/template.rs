@@ -83,7 +83,8 @@ impl Template {
     }
 
     /// A sentence about a record: fields by name, parameters as `params.<name>`. What is unknown reads `unknown`, what is
-    /// absent reads `none`; text is taken as it is, so whoever shows the sentence must escape it.
+    /// absent reads `none`; long texts and lists are shortened visibly and control characters replaced. The text is the
+    /// vendor's: whoever shows the sentence as HTML must escape it.
     #[must_use]
     pub fn sentence(&self, shape: &Shape, record: &Record, param: impl Fn(&str) -> Option<Value>) -> String {
         self.fill(|name| match name.strip_prefix("params.") {
@@ -161,21 +162,52 @@ fn text(value: &Value) -> String {
         Value::Bool(b) => b.to_string(),
         Value::Int(i) => i.to_string(),
         Value::Double(d) => d.to_string(),
-        Value::String(s) => s.to_string(),
+        Value::String(s) => one_line(s),
         Value::Timestamp(t) => t.to_string(),
         Value::Duration(d) => d.to_string(),
         Value::List(list) => {
-            let mut words = list.items.iter().map(text).collect::<Vec<_>>();
+            let mut words = list.items.iter().take(LISTED).map(text).collect::<Vec<_>>();
+            if list.items.len() > LISTED {
+                words.push(format!("{} more", list.items.len() - LISTED));
+            }
             if !list.complete {
                 words.push("...".to_owned());
             }
             if words.is_empty() { "none".to_owned() } else { words.join(", ") }
         }
         Value::Map(map) => {
-            map.iter().map(|(key, value)| format!("{key}: {}", text(value))).collect::<Vec<_>>().join(", ")
+            let mut words = map
+                .iter()
+                .take(LISTED)
+                .map(|(key, value)| format!("{}: {}", one_line(key), text(value)))
+                .collect::<Vec<_>>();
+            if map.len() > LISTED {
+                words.push(format!("{} more", map.len() - LISTED));
+            }
+            if words.is_empty() { "none".to_owned() } else { words.join(", ") }
         }
         Value::Object(_) => "an object".to_owned(),
     }
+}
+
+/// Elements of a list that a sentence names; how many more there are is said.
+const LISTED: usize = 10;
+/// Characters of one text in a sentence; a longer one ends in an ellipsis.
+const LETTERS: usize = 200;
+
+/// A vendor's text within a sentence. Control characters (a terminal obeys them) and marks that turn the direction of
+/// reading (they let a name pose as another) are replaced.
+fn one_line(text: &str) -> String {
+    let replaced = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut line: String = text
+        .chars()
+        .take(LETTERS)
+        .map(|c| if replaced(c) { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
+    if text.chars().nth(LETTERS).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters; what is left cannot leave its path segment. A segment
@@ -229,6 +261,19 @@ mod tests {
         assert_eq!(text, "al (free, a, b) 30 unknown");
         let empty = Record::from_json(&serde_json::json!({"login": null}), &shape());
         assert_eq!(template.sentence(&shape(), &empty, |_| None), "none (unknown, unknown) unknown unknown");
+    }
+
+    #[test]
+    fn hostile_names_stay_on_their_line() {
+        let template = Template::parse("{login} is here: {tags}").expect("sound");
+        let say = |json| template.sentence(&shape(), &Record::from_json(&json, &shape()), |_| None);
+        let tags: Vec<String> = (0..13).map(|n| n.to_string()).collect();
+        assert_eq!(
+            say(serde_json::json!({"login": "a\u{1b}[31m\nb\u{202e}c", "tags": tags})),
+            "a\u{fffd}[31m\u{fffd}b\u{fffd}c is here: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3 more"
+        );
+        let long = say(serde_json::json!({"login": "x".repeat(1000), "tags": {"$incomplete": ["a"]}}));
+        assert_eq!(long, format!("{}… is here: a, ...", "x".repeat(200)));
     }
 
     #[test]
