@@ -269,6 +269,16 @@ pub(crate) fn dataset(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
             cx.error(&at, "an empty permission", "Write it in the vendor's words");
         }
     }
+    // Where the vendor tells what a credential may do, preflight compares: a permission that nobody wrote down would be
+    // missing without a name.
+    for auth in manifest.auth.iter().filter(|a| a.granted.is_some()) {
+        if !dataset.permission.contains_key(&auth.id) {
+            let message = format!("`{}` does not say its permission for auth `{}`", dataset.name, auth.id);
+            let remedy =
+                format!("Add `permission = {{ {} = [\"...\"] }}`; `[]` where none is needed", auth.id);
+            cx.error(&place.key("permission"), message, remedy);
+        }
+    }
     let deployments: Vec<&str> = manifest.deployment.iter().map(|d| d.id.as_str()).collect();
     for (i, deployment) in dataset.deployments.iter().enumerate() {
         if !deployments.contains(&deployment.as_str()) {

@@ -16,6 +16,7 @@ const PEOPLE: &str = r#"
 name = "people"
 title = "People"
 scans = ["accounts"]
+permission = { token = ["people:read"] }
 docs = "https://docs.example.com/people"
 key = "id"
 
@@ -38,6 +39,7 @@ type = "string"
 name = "devices"
 title = "Devices"
 scans = ["accounts"]
+permission = { token = [] }
 docs = "https://docs.example.com/devices"
 key = "id"
 refresh_hours = 24
@@ -186,6 +188,7 @@ fn datasets_and_requests() {
                 "scans = [\"config\"]\nrequired = [\"accounts\"]"
             ),
             ("permission = { token = [\"settings:read\"] }", "permission = { tokne = [\"settings:read\"] }"),
+            ("permission = { token = [] }", ""),
             ("name = \"devices\"", "name = \"people\""),
             ("name = \"devices\"", "name = \"account\""),
             ("refresh_hours = 24", "refresh_hours = 0"),

@@ -20,7 +20,8 @@ pub struct Dataset {
     /// Of these, the scans that have no meaning without it.
     #[serde(default)]
     pub required: Vec<ScanKind>,
-    /// Permissions it needs, by auth id, in the vendor's words; any one of the list suffices.
+    /// Permissions it needs, by auth id, in the vendor's words; any one of the list suffices, `[]`: none is needed. To be
+    /// said for every auth whose `granted` is told.
     #[serde(default)]
     pub permission: BTreeMap<String, Vec<String>>,
     /// The vendor's page that documents it.
