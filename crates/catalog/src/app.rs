@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use expr::Program;
-use model::id::AppId;
+use model::id::{AppId, CheckId};
 use model::scan::ScanKind;
 use model::value::Shape;
 
@@ -143,6 +143,12 @@ impl App {
     /// The checks a scan answers.
     pub fn checks_of(&self, kind: ScanKind) -> impl Iterator<Item = &Arc<Check>> {
         self.checks.iter().filter(move |c| c.scan == kind)
+    }
+
+    /// A check by its id.
+    #[must_use]
+    pub fn check(&self, id: &CheckId) -> Option<&Arc<Check>> {
+        self.checks.iter().find(|c| c.id == *id)
     }
 
     /// A way to authenticate.

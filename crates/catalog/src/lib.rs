@@ -59,8 +59,8 @@ impl Catalog {
         load::tree::load(&[])
     }
 
-    /// The embedded catalogue and, after it, folders of the same layout. They may add applications and add checks to
-    /// their own applications, and never change what is built in.
+    /// The embedded catalogue and, after it, folders of the same layout. They may add applications, checks (to
+    /// applications that are there, too) and standards, and never change what is built in.
     #[must_use]
     pub fn load(folders: &[PathBuf]) -> Loaded {
         load::tree::load(folders)

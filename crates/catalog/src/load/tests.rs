@@ -396,6 +396,14 @@ fn one_bad_check_is_left_out_alone() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_is_an_error() {
+    let loaded = Catalog::load(&["/does/not/exist".into()]);
+    assert!(!loaded.catalog.apps.is_empty(), "what is built in is there all the same");
+    let errors: Vec<String> = loaded.errors.iter().map(ToString::to_string).collect();
+    assert!(errors.iter().any(|e| e.starts_with("/does/not/exist:1:1: cannot be read")), "{errors:?}");
+}
+
+#[test]
 fn a_second_folder_adds_and_never_shadows() {
     let base = sound();
     let base = Files::memory(base.iter().map(|(p, t)| (p.as_str(), t.as_str())));
@@ -410,11 +418,17 @@ fn a_second_folder_adds_and_never_shadows() {
         write(&file.path, if file.path.ends_with("invite.md") { &wrong } else { &file.text });
     }
     write("apps/acme/app.toml", "name = \"Impostor\"");
+    let sound_check = sound().remove(CHECK).expect("it is there");
+    write(CHECK, &sound_check);
+    write("apps/acme/checks/one-more.md", &sound_check);
     write("standards/nist-800-53.toml", STANDARD);
     let mut errors = Vec::new();
     let second = Files::folder(folder.path(), &mut errors);
     assert_eq!(errors, []);
     let loaded = tree::load_only(&[base, second]);
+    let acme = loaded.catalog.app(&"acme".into()).expect("it is there");
+    let checks: Vec<_> = acme.checks.iter().map(|c| c.id.as_str()).collect();
+    assert_eq!(checks, ["acme/members-cannot-invite", "acme/one-more"]);
     let names: Vec<_> = loaded.catalog.apps.values().map(|a| (a.manifest.name.as_str(), a.builtin)).collect();
     assert_eq!(names, [("Acme", true), ("Beta", false)]);
     let root = folder.path().display().to_string();

@@ -46,10 +46,8 @@ fn assemble(trees: &[Files], mut errors: Vec<LoadError>) -> Loaded {
     let mut shared: Vec<Check> = Vec::new();
     for files in trees {
         for id in files.folders_in("apps") {
-            if apps.iter().any(|a| a.id.as_str() == id) {
-                let source = Source { file: files.path(&format!("apps/{id}/app.toml")), text: Arc::from("") };
-                let message = format!("application `{id}` exists already and cannot be replaced");
-                errors.push(source.error(0, message, "Name the folder otherwise"));
+            if let Some(app) = apps.iter_mut().find(|a| a.id.as_str() == id) {
+                add_checks(files, app, &catalog, &mut errors);
                 continue;
             }
             let Some((mut app, whole)) = app::load(files, &id, &mut errors) else { continue };
@@ -93,6 +91,28 @@ fn assemble(trees: &[Files], mut errors: Vec<LoadError>) -> Loaded {
     catalog.shared = shared.into_iter().map(Arc::new).collect();
     errors.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     Loaded { catalog, errors }
+}
+
+/// A later folder may add checks to an application that is there, and nothing else.
+fn add_checks(files: &Files, app: &mut App, catalog: &Catalog, errors: &mut Vec<LoadError>) {
+    let folder = format!("apps/{}", app.id);
+    for path in files.paths().filter(|p| p.starts_with(&format!("{folder}/"))) {
+        if !path.starts_with(&format!("{folder}/checks/")) {
+            let source = Source { file: files.path(path), text: Arc::from("") };
+            let message = format!("application `{}` exists already and cannot be replaced", app.id);
+            let remedy = "Only checks can be added to it; another application needs a folder of another name";
+            errors.push(source.error(0, message, remedy));
+        }
+    }
+    for check in checks(files, &format!("{folder}/checks"), app.id.as_str(), Some(app), catalog, errors) {
+        if app.checks.iter().any(|c| c.id == check.id) {
+            let source = Source { file: check.file, text: Arc::from("") };
+            let message = format!("check `{}` exists already and cannot be replaced", check.id);
+            errors.push(source.error(0, message, "Name the file otherwise"));
+        } else {
+            app.checks.push(Arc::new(check));
+        }
+    }
 }
 
 fn standards(files: &Files, catalog: &mut Catalog, errors: &mut Vec<LoadError>) {
