@@ -93,3 +93,60 @@ fn canonical(shape: &Shape) -> String {
         shape.fields.iter().map(|f| code(&format!("{} {}", f.name, word(&f.kind)))).collect();
     fields.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use expr::{DatasetType, Env, Expected};
+    use model::value::{ShapeField, Type};
+
+    use super::*;
+
+    fn shape(fields: &[(&str, Type)]) -> Arc<Shape> {
+        let field = |(name, kind): &(&str, Type)| ShapeField {
+            name: (*name).to_owned(),
+            kind: kind.clone(),
+            sensitive: false,
+        };
+        Arc::new(Shape { fields: fields.iter().map(field).collect() })
+    }
+
+    #[test]
+    fn the_lines_of_the_page_compile() {
+        let texts = || Type::List(Box::new(Type::String));
+        let record = shape(&[
+            ("login", Type::String),
+            ("state", Type::String),
+            ("age", Type::Int),
+            ("share", Type::Double),
+            ("admin", Type::Bool),
+            ("seen_at", Type::Timestamp),
+            ("timeout", Type::Duration),
+            ("tags", texts()),
+            ("levels", Type::Map(Box::new(Type::String))),
+            ("plan", Type::Object(shape(&[("name", Type::String)]))),
+        ]);
+        let people = shape(&[("login", Type::String), ("admin", Type::Bool)]);
+        let people = DatasetType { shape: people, key: Some("login".to_owned()) };
+        let env = Env {
+            record: Some(record),
+            datasets: BTreeMap::from([("people".to_owned(), people)]),
+            params: BTreeMap::from([("days".to_owned(), Type::Int), ("allowed".to_owned(), texts())]),
+            dynamic: false,
+        };
+        let page = language();
+        let lines: Vec<&str> =
+            page.lines().skip_while(|l| *l != "```cel").skip(1).take_while(|l| *l != "```").collect();
+        assert!(lines.len() > 10, "{} lines", lines.len());
+        for line in lines {
+            if let Err(e) = expr::compile(line, &env, &Expected::Bool) {
+                panic!("{line}: {e}");
+            }
+        }
+        for mark in ["@limits@", "@account@", "@plugin@", "@reserved@"] {
+            assert!(!page.contains(mark), "{mark} is filled in");
+        }
+    }
+}
