@@ -117,7 +117,7 @@ impl Ops {
             ),
             (
                 "Not from the identity provider".to_owned(),
-                Some(count(accounts::Filter { idp_linked: Some(false), ..base.clone() }).await?),
+                Some(count(accounts::Filter { idp: Some(accounts::Identity::NotLinked), ..base.clone() }).await?),
             ),
             (
                 "With open findings".to_owned(),

@@ -371,7 +371,7 @@ pub(crate) fn account_filter(query: &AccountsQuery) -> accounts::Filter {
         account_kind: query.kind.clone(),
         state: query.state.clone(),
         privileged: query.privileged,
-        idp_linked: query.identity.as_deref().map(|i| i == "linked"),
+        idp: query.identity.as_deref().and_then(accounts::Identity::parse),
         with_findings: query.risk.as_deref().filter(|r| *r == "risky").map(|_| true),
         text: query.search.clone().filter(|s| !s.trim().is_empty()),
         ..Default::default()

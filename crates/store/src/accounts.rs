@@ -96,6 +96,8 @@ pub struct Filter {
     pub app: Option<AppId>,
     /// One owner's instances.
     pub owner: Option<OwnerId>,
+    /// Only instances for which no active owner answers.
+    pub unowned: bool,
     /// `human`, `service`, `bot`.
     pub account_kind: Option<String>,
     /// `active`, `suspended`, `invited`, `expired`.
@@ -106,8 +108,8 @@ pub struct Filter {
     pub external: Option<bool>,
     /// With a second factor, or known to have none.
     pub second_factor: Option<bool>,
-    /// The application itself says that an identity provider made it, or did not.
-    pub idp_linked: Option<bool>,
+    /// What the application says of an identity provider.
+    pub idp: Option<Identity>,
     /// Last active before (or known never to have been).
     pub inactive_since: Option<Timestamp>,
     /// With open findings only, or without.
@@ -120,6 +122,39 @@ pub struct Filter {
     pub gone: bool,
     /// Words in user name, display name, e-mail or id.
     pub text: Option<String>,
+}
+
+/// What an application says of where an account came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// An identity provider made it.
+    Linked,
+    /// It was made in the application.
+    NotLinked,
+    /// The application does not tell.
+    Unknown,
+}
+
+impl Identity {
+    /// Every answer.
+    pub const ALL: [Self; 3] = [Self::Linked, Self::NotLinked, Self::Unknown];
+
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Linked => "linked",
+            Self::NotLinked => "not_linked",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads [`Identity::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|i| i.as_str() == text)
+    }
 }
 
 /// What accounts are sorted by; ties are broken by instance and id.
@@ -248,6 +283,9 @@ fn narrow(s: &mut Select, filter: &Filter) {
     if let Some(owner) = &filter.owner {
         s.push(" AND i.owner_id = ").bind(owner);
     }
+    if filter.unowned {
+        s.push(crate::owners::UNOWNED);
+    }
     if let Some(kind) = &filter.account_kind {
         s.push(" AND a.account_kind = ").bind(kind);
     }
@@ -258,11 +296,16 @@ fn narrow(s: &mut Select, filter: &Filter) {
         (" AND a.privileged = ", filter.privileged),
         (" AND a.external = ", filter.external),
         (" AND a.second_factor = ", filter.second_factor),
-        (" AND a.idp_linked = ", filter.idp_linked),
     ] {
         if let Some(wanted) = wanted {
             s.push(column).bind(wanted);
         }
+    }
+    match filter.idp {
+        Some(Identity::Linked) => drop(s.push(" AND a.idp_linked = TRUE")),
+        Some(Identity::NotLinked) => drop(s.push(" AND a.idp_linked = FALSE")),
+        Some(Identity::Unknown) => drop(s.push(" AND a.idp_linked IS NULL")),
+        None => {}
     }
     if let Some(since) = filter.inactive_since {
         // Never is before any time; unknown is not known to be.

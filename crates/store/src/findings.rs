@@ -1,8 +1,8 @@
 //! Persistent failing results.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use model::finding::{CheckResult, Evidence, FindingState, Outcome, Severity};
+use model::finding::{Evidence, FindingState, Severity};
 use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId, RunId};
 use model::scan::ScanKind;
 use model::time::Timestamp;
@@ -12,9 +12,13 @@ use crate::audit::{self, Entry};
 use crate::db::{Db, What};
 use crate::error::StoreError;
 use crate::page::{Cut, Key, List, Order, Page};
-use crate::runs::Committed;
-use crate::scans::Held;
-use crate::sql::{Arg, Batch, Row, Select, Tx, args, like, statements, to_json};
+use crate::sql::{Row, Select, args, like, statements, to_json};
+
+pub(crate) mod apply;
+pub(crate) mod events;
+
+pub(crate) use apply::{Change, apply};
+pub use events::{Event, EventKind, events};
 
 /// The columns that [`read`] wants.
 macro_rules! finding_columns {
@@ -32,38 +36,12 @@ macro_rules! finding_from {
 
 statements! {
     SELECT_ONE = concat!("SELECT ", finding_columns!(), finding_from!(), " AND f.id = $1");
-    KNOWN = "SELECT id, check_id, resource, state FROM findings WHERE instance_id = $1 AND kind = $2";
     SET_STATE = "UPDATE findings SET state = $2, state_at = $3, state_by = $4, exception = $5, \
                  exception_expires_at = $6 WHERE id = $1 AND state <> 'resolved'";
     EXPIRED = "SELECT id, exception FROM findings WHERE state = 'suppressed' AND exception_expires_at <= $1";
-    EVENTS = "SELECT at, what, by_name, note FROM finding_events WHERE finding_id = $1 ORDER BY id";
     BY_CHECK = "SELECT check_id, COUNT(*) AS n, COUNT(DISTINCT instance_id) AS instances FROM findings \
                 WHERE state IN ('new', 'in_progress') GROUP BY check_id ORDER BY check_id";
 }
-
-/// A failing result becomes a finding, keeps one, or brings a resolved one back. Whether it is looked at by an operator
-/// is theirs to say; only resolved ones start anew.
-pub(crate) const UPSERT: Batch = Batch {
-    name: "FINDINGS",
-    head: "INSERT INTO findings (id, instance_id, check_id, revision, kind, resource, resource_kind, severity, state, \
-           says, evidence, search, created_at, first_seen_at, last_seen_at, reopened, run_id)",
-    columns: 17,
-    tail: "ON CONFLICT (instance_id, check_id, resource) DO UPDATE SET revision = excluded.revision, \
-           kind = excluded.kind, resource_kind = excluded.resource_kind, severity = excluded.severity, \
-           says = excluded.says, evidence = excluded.evidence, search = excluded.search, \
-           first_seen_at = CASE WHEN findings.state = 'resolved' THEN excluded.first_seen_at \
-           ELSE findings.first_seen_at END, \
-           reopened = findings.reopened + CASE WHEN findings.state = 'resolved' THEN 1 ELSE 0 END, \
-           state = CASE WHEN findings.state = 'resolved' THEN 'new' ELSE findings.state END, \
-           last_seen_at = excluded.last_seen_at, resolved_at = NULL, stale_since = NULL, run_id = excluded.run_id",
-};
-/// What happened to findings.
-pub(crate) const EVENT: Batch = Batch {
-    name: "FINDING_EVENTS",
-    head: "INSERT INTO finding_events (id, finding_id, at, what, by_name, note)",
-    columns: 6,
-    tail: "",
-};
 
 /// Ids in one statement.
 const CHUNK: usize = 500;
@@ -137,6 +115,8 @@ pub struct Filter {
     pub app: Option<AppId>,
     /// One owner's instances.
     pub owner: Option<OwnerId>,
+    /// Only instances for which no active owner answers.
+    pub unowned: bool,
     /// One check.
     pub check: Option<CheckId>,
     /// One scan.
@@ -243,87 +223,6 @@ pub async fn get(db: &Db, id: &FindingId) -> Result<Finding, StoreError> {
     db.0.pool.rows(SELECT_ONE, args![id]).await?.first().map_or_else(|| Err(missing(id)), read)
 }
 
-/// Something that happened to a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub what: EventKind,
-    /// Who; `None`: a run, or time.
-    pub by: Option<String>,
-    /// An exception's reason.
-    pub note: Option<String>,
-}
-
-/// The kinds of [`Event`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EventKind {
-    /// It failed for the first time.
-    Opened,
-    /// It was resolved and failed again.
-    Reopened,
-    /// It passed or was gone.
-    Resolved,
-    /// Somebody took it up.
-    TakenUp,
-    /// Nobody works on it any more.
-    PutBack,
-    /// It was accepted.
-    Suppressed,
-    /// Its exception expired.
-    ExceptionExpired,
-}
-
-impl EventKind {
-    const ALL: [Self; 7] = [
-        Self::Opened,
-        Self::Reopened,
-        Self::Resolved,
-        Self::TakenUp,
-        Self::PutBack,
-        Self::Suppressed,
-        Self::ExceptionExpired,
-    ];
-
-    /// The stable word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Reopened => "reopened",
-            Self::Resolved => "resolved",
-            Self::TakenUp => "taken_up",
-            Self::PutBack => "put_back",
-            Self::Suppressed => "suppressed",
-            Self::ExceptionExpired => "exception_expired",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.as_str() == text)
-    }
-}
-
-/// Everything that happened to a finding, oldest first. The first is that it was opened.
-///
-/// # Errors
-/// [`StoreError::NotFound`].
-pub async fn events(db: &Db, id: &FindingId) -> Result<Vec<Event>, StoreError> {
-    let finding = get(db, id).await?;
-    let mut events = vec![Event { at: finding.created_at, what: EventKind::Opened, by: None, note: None }];
-    for row in db.0.pool.rows(EVENTS, args![id]).await? {
-        events.push(Event {
-            at: row.time("at")?,
-            what: row.word("what", EventKind::parse)?,
-            by: row.get("by_name")?,
-            note: row.get("note")?,
-        });
-    }
-    Ok(events)
-}
-
 /// The states that an operator may set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperatorState {
@@ -365,7 +264,7 @@ pub async fn set_state(
         return Err(missing(id));
     }
     let note = exception.map(|e| e.reason.as_str());
-    tx.insert_many(EVENT, vec![event(db, id, now, what, Some(by), note)]).await?;
+    tx.insert_many(events::EVENT, vec![events::event(db, id, now, what, Some(by), note)]).await?;
     audit::write(db, &mut tx, now, audit).await?;
     tx.commit().await?;
     db.announce(None, What::Findings);
@@ -384,7 +283,11 @@ pub async fn expire_exceptions(db: &Db, now: Timestamp) -> Result<u64, StoreErro
         let nothing: Option<String> = None;
         let args = args![id, FindingState::New.as_str(), now, "", nothing, None::<i64>];
         tx.run(SET_STATE, args).await?;
-        tx.insert_many(EVENT, vec![event(db, id, now, EventKind::ExceptionExpired, None, None)]).await?;
+        tx.insert_many(
+            events::EVENT,
+            vec![events::event(db, id, now, EventKind::ExceptionExpired, None, None)],
+        )
+        .await?;
     }
     tx.commit().await?;
     if !expired.is_empty() {
@@ -400,112 +303,6 @@ pub async fn expire_exceptions(db: &Db, now: Timestamp) -> Result<u64, StoreErro
 pub async fn counts_by_check(db: &Db) -> Result<BTreeMap<CheckId, (u64, u64)>, StoreError> {
     let rows = db.0.pool.rows(BY_CHECK, Vec::new()).await?;
     rows.iter().map(|row| Ok((row.id("check_id")?, (row.count("n")?, row.count("instances")?)))).collect()
-}
-
-/// What a run says about findings.
-pub(crate) struct Change<'a> {
-    pub(crate) results: &'a [CheckResult],
-    pub(crate) resolved: &'a [FindingId],
-    pub(crate) stale: &'a [CheckId],
-    pub(crate) at: Timestamp,
-}
-
-/// Applies it within the run's transaction.
-pub(crate) async fn apply(
-    db: &Db,
-    tx: &mut Tx,
-    held: &Held,
-    change: &Change<'_>,
-) -> Result<Committed, StoreError> {
-    let mut known: BTreeMap<(String, String), (FindingId, FindingState)> = BTreeMap::new();
-    for row in tx.rows(KNOWN, args![&held.instance, held.kind]).await? {
-        let state = row.word("state", FindingState::parse)?;
-        known.insert((row.get("check_id")?, row.get("resource")?), (row.id("id")?, state));
-    }
-    let mut done = Committed::default();
-    let mut events = Vec::new();
-
-    // Stale first: a finding that failed again or was resolved is not, and the statements after this say so.
-    for chunk in change.stale.chunks(CHUNK) {
-        let mut s = Select::new("findings::stale", "UPDATE findings SET stale_since = ");
-        s.bind(change.at).push(" WHERE stale_since IS NULL AND state <> 'resolved' AND instance_id = ");
-        s.bind(&held.instance).push(" AND kind = ").bind(held.kind);
-        s.push(" AND check_id IN (").bind_list(chunk.iter());
-        let (text, args) = s.finish();
-        tx.run(text, args).await?;
-    }
-
-    // One row a check and resource: a statement may not touch a row twice.
-    let mut seen = BTreeSet::new();
-    let mut rows = Vec::new();
-    for result in change.results.iter().filter(|r| r.outcome == Outcome::Fail) {
-        if !seen.insert((result.check.as_str(), result.resource.as_str())) {
-            continue;
-        }
-        match known.get(&(result.check.as_str().to_owned(), result.resource.clone())) {
-            None => done.opened += 1,
-            Some((id, FindingState::Resolved)) => {
-                done.reopened += 1;
-                events.push(event(db, id, change.at, EventKind::Reopened, None, None));
-            }
-            Some(_) => {}
-        }
-        rows.push(upsert(db, held, result, change.at)?);
-    }
-    tx.insert_many(UPSERT, rows).await?;
-
-    let open: BTreeSet<&FindingId> =
-        known.values().filter(|(_, state)| *state != FindingState::Resolved).map(|(id, _)| id).collect();
-    let resolved: Vec<&FindingId> = change.resolved.iter().filter(|id| open.contains(id)).collect();
-    for chunk in resolved.chunks(CHUNK) {
-        let mut s =
-            Select::new("findings::resolve", "UPDATE findings SET state = 'resolved', stale_since = NULL, ");
-        s.push("exception = NULL, exception_expires_at = NULL, resolved_at = ").bind(change.at);
-        // One that failed in this very run is not resolved, whatever is said about it.
-        s.push(" WHERE run_id <> ").bind(&held.run);
-        s.push(" AND instance_id = ")
-            .bind(&held.instance)
-            .push(" AND id IN (")
-            .bind_list(chunk.iter().copied());
-        let (text, args) = s.finish();
-        done.resolved += tx.run(text, args).await?;
-        events.extend(chunk.iter().map(|id| event(db, id, change.at, EventKind::Resolved, None, None)));
-    }
-    tx.insert_many(EVENT, events).await?;
-    Ok(done)
-}
-
-fn upsert(db: &Db, held: &Held, r: &CheckResult, at: Timestamp) -> Result<Vec<Arg>, StoreError> {
-    Ok(args![
-        db.new_id(at),
-        &held.instance,
-        &r.check,
-        r.revision,
-        r.scan,
-        &r.resource,
-        &r.resource_kind,
-        rank(r.severity),
-        FindingState::New.as_str(),
-        &r.says,
-        to_json(&r.evidence)?,
-        format!("{} {} {}", r.says, r.resource, r.check).to_lowercase(),
-        at,
-        at,
-        at,
-        0i64,
-        &held.run,
-    ])
-}
-
-fn event(
-    db: &Db,
-    finding: &FindingId,
-    at: Timestamp,
-    what: EventKind,
-    by: Option<&str>,
-    note: Option<&str>,
-) -> Vec<Arg> {
-    args![db.new_id(at), finding, at, what.as_str(), by, note]
 }
 
 fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
@@ -536,6 +333,9 @@ fn narrow(s: &mut Select, filter: &Filter) {
     }
     if let Some(owner) = &filter.owner {
         s.push(" AND i.owner_id = ").bind(owner);
+    }
+    if filter.unowned {
+        s.push(crate::owners::UNOWNED);
     }
     if let Some(check) = &filter.check {
         s.push(" AND f.check_id = ").bind(check);

@@ -1,21 +1,24 @@
 //! Onboarded instances and their sealed credentials.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use model::credential::Identity;
-use model::health::{Enablement, InstanceFacts, Paused, Standing, Suspension};
+use model::health::{InstanceFacts, Paused, Standing, Suspension};
 use model::id::{AppId, InstanceId, OwnerId};
 use model::scan::ScanKind;
 use model::time::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use crate::audit::{self, Entry};
 use crate::checkpoints;
 use crate::db::{Db, What};
 use crate::error::StoreError;
 use crate::scans::{self, Scan, ScanSetup};
-use crate::seal::Context;
 use crate::sql::{Row, Tx, args, statements, to_json};
+
+pub(crate) mod credential;
+
+pub use credential::{NewCredential, credential, hash_key, lift_suspension, reauthenticate, set_identity};
 
 /// The columns that [`read`] wants.
 macro_rules! instance_columns {
@@ -38,14 +41,6 @@ statements! {
     LOCK = "UPDATE instances SET turn = turn + 1 WHERE id = $1";
     BLOCK = "UPDATE instances SET blocked_until = \
              CASE WHEN blocked_until IS NULL OR blocked_until < $2 THEN $2 ELSE blocked_until END WHERE id = $1";
-    SECRET_PUT = "INSERT INTO secrets (instance_id, field, version, sealed) VALUES ($1, $2, $3, $4)";
-    SECRETS_OF = "SELECT s.field, s.version, s.sealed, i.app, i.credential_version FROM instances i \
-                  LEFT JOIN secrets s ON s.instance_id = i.id WHERE i.id = $1";
-    SECRETS_DROP = "DELETE FROM secrets WHERE instance_id = $1";
-    HASH_KEY = "SELECT hash_key FROM instances WHERE id = $1";
-    REPLACE = "UPDATE instances SET auth = $2, settings = $3, origins = $4, tenant_uid = $5, identity = $6, \
-               credential_version = $7, credential_set_at = $8, credential_failures = 0, suspended_at = NULL, \
-               suspension_tries = NULL, suspension_next_at = NULL, blocked_until = NULL WHERE id = $1";
     PAUSE = "UPDATE instances SET paused_at = $2, paused_by = $3 WHERE id = $1 AND paused_at IS NULL";
     RESUME = "UPDATE instances SET paused_at = NULL, paused_by = NULL WHERE id = $1 AND paused_at IS NOT NULL";
     ASSIGN = "UPDATE instances SET owner_id = $2 WHERE id = $1";
@@ -54,7 +49,6 @@ statements! {
     SET_FACTS = "UPDATE instances SET credential_failures = $2, suspended_at = $3, suspension_tries = $4, \
                  suspension_next_at = $5, blocked_until = $6, down_after = $7 WHERE id = $1";
     USED = "UPDATE instances SET credential_used_at = $2 WHERE id = $1";
-    SET_IDENTITY = "UPDATE instances SET identity = $2 WHERE id = $1 AND tenant_uid = $3";
     REMOVAL = "SELECT (SELECT COUNT(*) FROM findings WHERE instance_id = $1) AS findings, \
                (SELECT COUNT(*) FROM accounts WHERE instance_id = $1) AS accounts, \
                (SELECT COUNT(*) FROM plugins WHERE instance_id = $1) AS plugins, \
@@ -150,29 +144,6 @@ pub struct NewInstance {
     pub scans: Vec<ScanSetup>,
 }
 
-/// A credential that replaces another one after it was verified.
-#[derive(Debug)]
-pub struct NewCredential {
-    /// The manifest's authentication choice.
-    pub auth: String,
-    /// Settings without secrets, as they are from now on.
-    pub settings: BTreeMap<String, String>,
-    /// Host name to pinned base address, as they are from now on.
-    pub origins: BTreeMap<String, String>,
-    /// What it was verified to be.
-    pub identity: Identity,
-    /// Its secret fields, by name. All old ones are dropped.
-    pub secrets: BTreeMap<String, SecretString>,
-    /// Scans to stop, by explicit wish.
-    pub stop: BTreeSet<ScanKind>,
-    /// Scans to enable that were not.
-    pub enable: BTreeSet<ScanKind>,
-    /// Missing permissions that leave gaps, by scan, as the verification found them.
-    pub gaps: BTreeMap<ScanKind, Vec<String>>,
-    /// The operator's name, for stopped scans.
-    pub by: String,
-}
-
 /// Saves a new instance, its scans (each wanted at once) and its sealed credential.
 ///
 /// # Errors
@@ -203,7 +174,7 @@ pub async fn create(db: &Db, new: NewInstance, now: Timestamp, audit: Entry) -> 
     for scan in &new.scans {
         scans::insert(&mut tx, &new.id, scan, now).await?;
     }
-    put_secrets(db, &mut tx, &new.id, &new.app, &new.origins, &new.secrets, 1).await?;
+    credential::put(db, &mut tx, &new.id, &new.app, &new.origins, &new.secrets, 1).await?;
     audit::write(db, &mut tx, now, audit).await?;
     tx.commit().await?;
     db.announce(Some(&new.id), What::Instance);
@@ -259,101 +230,6 @@ pub async fn of_tenant(
 ) -> Result<Vec<(InstanceId, String)>, StoreError> {
     let rows = db.0.pool.rows(OF_TENANT, args![app, tenant_uid]).await?;
     rows.iter().map(|row| Ok((row.id("id")?, row.get("name")?))).collect()
-}
-
-/// The credential's secret fields, opened for the origins that will receive them.
-///
-/// # Errors
-/// [`StoreError::SealBroken`] when `origins` are not the ones it was sealed for: Reauthenticate.
-pub async fn credential(
-    db: &Db,
-    id: &InstanceId,
-    origins: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, SecretString>, StoreError> {
-    let rows = db.0.pool.rows(SECRETS_OF, args![id]).await?;
-    if rows.is_empty() {
-        return Err(missing(id));
-    }
-    let mut secrets = BTreeMap::new();
-    for row in rows {
-        let Some(field) = row.get::<Option<String>>("field")? else { continue };
-        let app: AppId = row.id("app")?;
-        let version: i64 = row.get("version")?;
-        // A row of another version was copied here: the current version is part of what it must be sealed for.
-        if version != row.get::<i64>("credential_version")? {
-            return Err(StoreError::SealBroken);
-        }
-        let context = Context::credential(id, &app, origins, &field, version);
-        let plain = db.0.key.open(&context, &row.get::<Vec<u8>>("sealed")?)?;
-        let text = String::from_utf8(plain.expose_secret().to_vec()).map_err(|_| StoreError::SealBroken)?;
-        secrets.insert(field, SecretString::from(text));
-    }
-    Ok(secrets)
-}
-
-/// The key of the hashes that stand for `sensitive = "hash"` fields: constant for the instance, known to nobody else.
-///
-/// # Errors
-/// [`StoreError::NotFound`], [`StoreError::SealBroken`].
-pub async fn hash_key(db: &Db, id: &InstanceId) -> Result<zeroize::Zeroizing<[u8; 32]>, StoreError> {
-    let rows = db.0.pool.rows(HASH_KEY, args![id]).await?;
-    let sealed: Vec<u8> = rows.first().map_or_else(|| Err(missing(id)), |row| row.get("hash_key"))?;
-    let plain = db.unseal(&["hash key", id.as_str()], &sealed)?;
-    let mut key = zeroize::Zeroizing::new([0u8; 32]);
-    if plain.expose_secret().len() != key.len() {
-        return Err(StoreError::SealBroken);
-    }
-    key.copy_from_slice(plain.expose_secret());
-    Ok(key)
-}
-
-/// Replaces the credential: new version, live runs of the old one are fenced (their commit counts as nothing), the
-/// suspension is lifted, every enabled scan is wanted now.
-///
-/// # Errors
-/// [`StoreError::NotFound`]. The caller has verified that the tenant is the same.
-pub async fn reauthenticate(
-    db: &Db,
-    id: &InstanceId,
-    new: NewCredential,
-    now: Timestamp,
-    audit: Entry,
-) -> Result<(), StoreError> {
-    let mut tx = db.0.pool.begin().await?;
-    let was = locked(&mut tx, id).await?;
-    let version = was.facts.credential_version + 1;
-    let args = args![
-        id,
-        &new.auth,
-        to_json(&new.settings)?,
-        to_json(&new.origins)?,
-        &new.identity.tenant_uid,
-        to_json(&new.identity)?,
-        version,
-        now
-    ];
-    tx.run(REPLACE, args).await?;
-    tx.run(SECRETS_DROP, args![id]).await?;
-    put_secrets(db, &mut tx, id, &was.app, &new.origins, &new.secrets, version).await?;
-    tx.run(scans::FENCE_ALL, args![id]).await?;
-    tx.run(checkpoints::DROP_INSTANCE, args![id]).await?;
-    for scan in scans_of(&mut tx, id).await? {
-        let kind = scan.facts.kind;
-        let gaps = new.gaps.get(&kind).unwrap_or(&scan.readiness_gaps);
-        let enablement = if new.stop.contains(&kind) && scan.facts.enablement.is_enabled() {
-            Enablement::Stopped { since: now, by: new.by.clone() }
-        } else if new.enable.contains(&kind) {
-            Enablement::Enabled
-        } else {
-            scan.facts.enablement.clone()
-        };
-        scans::change_enablement(&mut tx, id, &scan.facts, &enablement, gaps, now).await?;
-    }
-    tx.run(scans::WANT_ALL, args![id, now]).await?;
-    audit::write(db, &mut tx, now, audit).await?;
-    tx.commit().await?;
-    db.announce(Some(id), What::Instance);
-    Ok(())
 }
 
 /// Pauses: nothing runs any more, live leases are dropped without outcome. `false`: it is paused already.
@@ -513,44 +389,6 @@ pub async fn update_facts(
     Ok(InstanceFacts { credential_version: was.credential_version, paused: was.paused, ..new })
 }
 
-/// The suspended credential proved good: the suspension is lifted and every enabled scan is due. `false`: the
-/// credential was replaced meanwhile, or nothing was suspended.
-///
-/// # Errors
-/// [`StoreError::NotFound`].
-pub async fn lift_suspension(
-    db: &Db,
-    id: &InstanceId,
-    credential_version: i64,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let mut tx = db.0.pool.begin().await?;
-    let was = locked(&mut tx, id).await?.facts;
-    if was.credential_version != credential_version || was.suspension.is_none() {
-        return Ok(false);
-    }
-    store_facts(&mut tx, &model::schedule::after_accepted(&was)).await?;
-    tx.run(scans::WANT_ALL, args![id, now]).await?;
-    tx.commit().await?;
-    db.announce(Some(id), What::Instance);
-    Ok(true)
-}
-
-/// Notes what a credential was found to be when it was verified again (permissions, expiry). `false`: it belongs to
-/// another tenant, so nothing was noted.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn set_identity(db: &Db, id: &InstanceId, identity: &Identity) -> Result<bool, StoreError> {
-    let mut tx = db.0.pool.begin().await?;
-    let noted = tx.run(SET_IDENTITY, args![id, to_json(identity)?, &identity.tenant_uid]).await? > 0;
-    tx.commit().await?;
-    if noted {
-        db.announce(Some(id), What::Instance);
-    }
-    Ok(noted)
-}
-
 /// Takes the instance's lock for this transaction: whoever changes facts of it takes this first. `false`: it is gone.
 pub(crate) async fn lock(tx: &mut Tx, id: &InstanceId) -> Result<bool, StoreError> {
     Ok(tx.run(LOCK, args![id]).await? > 0)
@@ -574,27 +412,6 @@ pub(crate) async fn store_facts(tx: &mut Tx, facts: &InstanceFacts) -> Result<()
         facts.down_after.max(1)
     ];
     tx.run(SET_FACTS, args).await.map(drop)
-}
-
-async fn scans_of(tx: &mut Tx, id: &InstanceId) -> Result<Vec<Scan>, StoreError> {
-    tx.rows(scans::SELECT_OF, args![id]).await?.iter().map(scans::read).collect()
-}
-
-async fn put_secrets(
-    db: &Db,
-    tx: &mut Tx,
-    id: &InstanceId,
-    app: &AppId,
-    origins: &BTreeMap<String, String>,
-    secrets: &BTreeMap<String, SecretString>,
-    version: i64,
-) -> Result<(), StoreError> {
-    for (field, value) in secrets {
-        let context = Context::credential(id, app, origins, field, version);
-        let sealed = db.0.key.seal(&context, value.expose_secret().as_bytes(), db.0.entropy.as_ref())?;
-        tx.run(SECRET_PUT, args![id, field, version, sealed]).await?;
-    }
-    Ok(())
 }
 
 fn missing(id: &InstanceId) -> StoreError {

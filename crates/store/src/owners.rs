@@ -22,6 +22,10 @@ statements! {
                   FROM owners o WHERE o.id = $1";
 }
 
+/// For lists that join instances as `i`: nobody active answers for it.
+pub(crate) const UNOWNED: &str =
+    " AND NOT EXISTS (SELECT 1 FROM owners o WHERE o.id = i.owner_id AND o.active = TRUE)";
+
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {

@@ -140,6 +140,8 @@ pub struct Filter {
     pub app: Option<AppId>,
     /// One owner's instances.
     pub owner: Option<OwnerId>,
+    /// Only instances for which no active owner answers.
+    pub unowned: bool,
     /// `app`, `oauth_app`, `token`, `ssh_key`, `webhook`, `deploy_key`, `bot`.
     pub plugin_kind: Option<String>,
     /// `user`, `workspace`, `organisation`.
@@ -306,6 +308,9 @@ fn narrow(s: &mut Select, filter: &Filter) {
     }
     if let Some(owner) = &filter.owner {
         s.push(" AND i.owner_id = ").bind(owner);
+    }
+    if filter.unowned {
+        s.push(crate::owners::UNOWNED);
     }
     if let Some(kind) = &filter.plugin_kind {
         s.push(" AND p.plugin_kind = ").bind(kind);

@@ -6,7 +6,7 @@ use model::dataset::{Cost, DatasetSnapshot};
 use model::diagnosis::{Fault, Warning};
 use model::finding::{CheckResult, CheckTally, Drift, Outcome};
 use model::health::{InstanceFacts, ScanFacts};
-use model::id::{CheckId, FindingId, InstanceId, RunId};
+use model::id::{CheckId, FindingId, InstanceId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule::{Finish, Spread, after_run};
 use model::time::{Duration, Timestamp};
@@ -20,18 +20,15 @@ use crate::db::{Db, What};
 use crate::error::StoreError;
 use crate::findings::{self, Change as FindingChange};
 use crate::instances;
-use crate::page::{Cut, Key, List, Order, Page};
 use crate::plugins::Plugins;
 use crate::scans::{self, Held, fence};
 use crate::snapshots;
-use crate::sql::{Arg, Batch, Row, Select, Tx, args, statements, to_json};
+use crate::sql::{Arg, Batch, Tx, args, statements, to_json};
 
-macro_rules! run_columns {
-    () => {
-        "id, instance_id, kind, outcome, cause, fault, gaps, warnings, started_at, finished_at, cost, records, \
-         datasets_read, datasets_total, wanted, opened, reopened, resolved"
-    };
-}
+pub(crate) mod log;
+
+pub use log::{Day, Filter, Run, Tally, days, get, log, results, tallies, tallies_all, tallies_of_check};
+
 /// What of a scan's facts a finished run decides. What came meanwhile (an interval, a request) stays.
 macro_rules! set_after_run {
     () => {
@@ -57,22 +54,15 @@ statements! {
     INSERT = "INSERT INTO runs (id, instance_id, kind, outcome, cause, fault, gaps, warnings, started_at, finished_at, \
               cost, records, datasets_read, datasets_total, wanted, credential_version, opened, reopened, resolved) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-    SELECT_ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = $1");
     DAY = "INSERT INTO days (instance_id, kind, day, succeeded, partial, failed, worst_row, down, cause) \
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
            ON CONFLICT (instance_id, kind, day) DO UPDATE SET succeeded = days.succeeded + excluded.succeeded, \
            partial = days.partial + excluded.partial, failed = days.failed + excluded.failed, \
            worst_row = CASE WHEN excluded.worst_row > days.worst_row THEN excluded.worst_row ELSE days.worst_row END, \
            down = (days.down OR excluded.down), cause = COALESCE(excluded.cause, days.cause)";
-    DAYS = "SELECT kind, day, succeeded, partial, failed, worst_row, down, cause FROM days \
-            WHERE instance_id = $1 AND day >= $2 ORDER BY day, kind";
     TALLIES_DROP = "DELETE FROM tallies WHERE instance_id = $1 AND kind = $2";
-    TALLIES_ALL = "SELECT instance_id, kind, body, at FROM tallies ORDER BY instance_id, kind, check_id";
-    TALLIES_OF = "SELECT instance_id, kind, body, at FROM tallies WHERE instance_id = $1 ORDER BY kind, check_id";
-    TALLIES_OF_CHECK = "SELECT instance_id, kind, body, at FROM tallies WHERE check_id = $1 ORDER BY instance_id";
     RESULTS_PUT = "INSERT INTO results (instance_id, kind, run_id, body) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (instance_id, kind) DO UPDATE SET run_id = excluded.run_id, body = excluded.body";
-    RESULTS = "SELECT body FROM results WHERE instance_id = $1 AND kind = $2";
 }
 
 /// Tallies of a scan.
@@ -471,215 +461,4 @@ async fn count_day(
 fn day_of(at: Timestamp) -> Timestamp {
     let day = Duration::days(1).0;
     Timestamp(at.0.div_euclid(day) * day)
-}
-
-/// One finished run of the log.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Run {
-    /// Which.
-    pub id: RunId,
-    /// The instance.
-    pub instance: InstanceId,
-    /// The scan.
-    pub kind: ScanKind,
-    /// How it ended.
-    pub outcome: RunOutcome,
-    /// The fault that gave it its cause, with the ladder's material.
-    pub fault: Option<Fault>,
-    /// What it could not read.
-    pub gaps: Vec<Gap>,
-    /// What it warned of.
-    pub warnings: Vec<Warning>,
-    /// When it was first claimed.
-    pub started_at: Timestamp,
-    /// When it ended.
-    pub finished_at: Timestamp,
-    /// What it spent.
-    pub cost: Cost,
-    /// Records read.
-    pub records: u64,
-    /// Datasets read.
-    pub datasets_read: u32,
-    /// Datasets of the scan.
-    pub datasets_total: u32,
-    /// Whether somebody asked for it.
-    pub wanted: bool,
-    /// What it changed.
-    pub changed: Committed,
-}
-
-/// What the run log is narrowed to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Filter {
-    /// One instance.
-    pub instance: Option<InstanceId>,
-    /// One scan.
-    pub kind: Option<ScanKind>,
-    /// `succeeded`, `partial` or `failed`.
-    pub outcome: Option<String>,
-}
-
-/// The run log, latest first.
-///
-/// # Errors
-/// When the database cannot be read or the cursor is not one of ours.
-pub async fn log(db: &Db, filter: &Filter, cut: Cut<'_>) -> Result<Page<Run>, StoreError> {
-    let narrow = |s: &mut Select| {
-        if let Some(instance) = &filter.instance {
-            s.push(" AND instance_id = ").bind(instance);
-        }
-        if let Some(kind) = filter.kind {
-            s.push(" AND kind = ").bind(kind);
-        }
-        if let Some(outcome) = &filter.outcome {
-            s.push(" AND outcome = ").bind(outcome);
-        }
-    };
-    let list = List {
-        name: "runs::log",
-        columns: run_columns!(),
-        from: " FROM runs WHERE TRUE",
-        narrow: &narrow,
-        key: Key::Int("finished_at"),
-        id: "id",
-        order: Order::Descending,
-    };
-    list.page(db, cut, read).await
-}
-
-/// One run.
-///
-/// # Errors
-/// [`StoreError::NotFound`].
-pub async fn get(db: &Db, id: &RunId) -> Result<Run, StoreError> {
-    let rows = db.0.pool.rows(SELECT_ONE, args![id]).await?;
-    rows.first().map_or_else(|| Err(StoreError::not_found(format_args!("the run {id}"))), read)
-}
-
-fn read(row: &Row) -> Result<Run, StoreError> {
-    let outcome: String = row.get("outcome")?;
-    let cause = row.word_opt("cause", FailureCause::parse)?;
-    Ok(Run {
-        id: row.id("id")?,
-        instance: row.id("instance_id")?,
-        kind: row.word("kind", ScanKind::parse)?,
-        outcome: RunOutcome::from_parts(&outcome, cause)
-            .ok_or_else(|| StoreError::unreadable(format_args!("outcome {outcome} with cause {cause:?}")))?,
-        fault: row.json_opt("fault")?,
-        gaps: row.json("gaps")?,
-        warnings: row.json("warnings")?,
-        started_at: row.time("started_at")?,
-        finished_at: row.time("finished_at")?,
-        cost: row.json("cost")?,
-        records: row.count("records")?,
-        datasets_read: row.count("datasets_read")?,
-        datasets_total: row.count("datasets_total")?,
-        wanted: row.get("wanted")?,
-        changed: Committed {
-            opened: row.count("opened")?,
-            reopened: row.count("reopened")?,
-            resolved: row.count("resolved")?,
-        },
-    })
-}
-
-/// One day (UTC) of one scan, for the 90-day bar. Days without a finished run have none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Day {
-    /// The scan.
-    pub kind: ScanKind,
-    /// Midnight UTC at which it begins.
-    pub day: Timestamp,
-    /// Runs that succeeded.
-    pub succeeded: u32,
-    /// Runs that were partial.
-    pub partial: u32,
-    /// Runs that failed.
-    pub failed: u32,
-    /// The longest row of failures that stood after a run of that day.
-    pub worst_row: u32,
-    /// Whether a run of that day left it Down (`worst_row` reached the instance's `down_after` then).
-    pub down: bool,
-    /// The cause of the last run that did not succeed.
-    pub cause: Option<FailureCause>,
-}
-
-/// The days since the one that `since` lies in, oldest first.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn days(db: &Db, instance: &InstanceId, since: Timestamp) -> Result<Vec<Day>, StoreError> {
-    let rows = db.0.pool.rows(DAYS, args![instance, day_of(since)]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Day {
-                kind: row.word("kind", ScanKind::parse)?,
-                day: row.time("day")?,
-                succeeded: row.count("succeeded")?,
-                partial: row.count("partial")?,
-                failed: row.count("failed")?,
-                worst_row: row.count("worst_row")?,
-                down: row.get("down")?,
-                cause: row.word_opt("cause", FailureCause::parse)?,
-            })
-        })
-        .collect()
-}
-
-/// A [`CheckTally`] with where and when it was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally {
-    /// The instance.
-    pub instance: InstanceId,
-    /// The scan.
-    pub kind: ScanKind,
-    /// The counts.
-    pub tally: CheckTally,
-    /// When that run finished.
-    pub at: Timestamp,
-}
-
-/// The tallies of the last assessment of each scan of an instance.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn tallies(db: &Db, instance: &InstanceId) -> Result<Vec<Tally>, StoreError> {
-    db.0.pool.rows(TALLIES_OF, args![instance]).await?.iter().map(read_tally).collect()
-}
-
-/// The tallies of one check on every instance.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn tallies_of_check(db: &Db, check: &CheckId) -> Result<Vec<Tally>, StoreError> {
-    db.0.pool.rows(TALLIES_OF_CHECK, args![check]).await?.iter().map(read_tally).collect()
-}
-
-/// All tallies.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn tallies_all(db: &Db) -> Result<Vec<Tally>, StoreError> {
-    db.0.pool.rows(TALLIES_ALL, Vec::new()).await?.iter().map(read_tally).collect()
-}
-
-fn read_tally(row: &Row) -> Result<Tally, StoreError> {
-    Ok(Tally {
-        instance: row.id("instance_id")?,
-        kind: row.word("kind", ScanKind::parse)?,
-        tally: row.json("body")?,
-        at: row.time("at")?,
-    })
-}
-
-/// The results that are not findings (inconclusive, not applicable) of a scan's last assessment.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn results(db: &Db, instance: &InstanceId, kind: ScanKind) -> Result<Vec<CheckResult>, StoreError> {
-    let rows = db.0.pool.rows(RESULTS, args![instance, kind]).await?;
-    match rows.first() {
-        Some(row) => blob::unpack_json(&row.get::<Vec<u8>>("body")?),
-        None => Ok(Vec::new()),
-    }
 }

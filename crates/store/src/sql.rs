@@ -25,7 +25,7 @@ macro_rules! statements {
     ($($name:ident = $text:expr;)*) => {
         $(pub(crate) const $name: $crate::sql::Sql = $crate::sql::Sql { name: stringify!($name), text: $text };)*
         /// Every statement of this module, for the test that prepares them on both databases.
-        #[cfg_attr(not(test), expect(dead_code, reason = "read by the test that prepares every statement"))]
+        #[allow(dead_code, reason = "read by the test that prepares every statement")]
         pub(crate) const ALL: &[$crate::sql::Sql] = &[$($name),*];
     };
 }

@@ -257,7 +257,6 @@ async fn step(
             expected.instance.credential_version += 1;
             expected.instance.credential_failures_in_a_row = 0;
             expected.instance.suspension = None;
-            expected.instance.blocked_until = None;
             expected.fenced();
             (expected.scan.wanted_at, expected.scan.next_at) = (Some(now), now);
         }
