@@ -1,6 +1,7 @@
 //! The use cases that pages call. `ops` carries them out; the gallery and the tests put samples in its place.
 
-use std::collections::BTreeMap;
+mod real;
+
 use std::net::IpAddr;
 
 use futures_util::future::BoxFuture;
@@ -18,31 +19,10 @@ use model::view::{
 };
 use secrecy::SecretString;
 
+pub use ops::{Export, Format, Secrets, SignedIn};
+
 /// The answer of a use case.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Refusal>>;
-
-/// Secret values of a credential form by field name.
-pub type Secrets = BTreeMap<String, SecretString>;
-
-/// A file on its way to the browser, chunk by chunk.
-pub type Export = BoxStream<'static, Result<Vec<u8>, Refusal>>;
-
-/// What a sign-in gives.
-pub struct SignedIn {
-    /// Goes into the cookie; only its hash is stored.
-    pub token: SecretString,
-    /// Who it is.
-    pub session: Session,
-}
-
-/// How a list is exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Comma-separated, RFC 4180.
-    Csv,
-    /// One JSON array.
-    Json,
-}
 
 /// Everything that pages read and do. Authorisation and audit happen behind it, by the [`Actor`].
 pub trait Backend: Send + Sync + 'static {
@@ -59,6 +39,7 @@ pub trait Backend: Send + Sync + 'static {
         setup_token: &'a SecretString,
         name: &'a str,
         password: &'a SecretString,
+        from: Option<IpAddr>,
     ) -> Answer<'a, SignedIn>;
     /// Signs an operator in.
     fn sign_in<'a>(

@@ -107,6 +107,7 @@ impl Backend for Samples {
         token: &'a SecretString,
         _: &'a str,
         _: &'a SecretString,
+        _: Option<IpAddr>,
     ) -> Answer<'a, SignedIn> {
         if token.expose_secret() == "sample" {
             answer(SignedIn { token: "admin".into(), session: session(Role::Admin) })

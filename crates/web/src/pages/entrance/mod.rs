@@ -1,6 +1,6 @@
 //! First set-up, sign-in and sign-out.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use askama::Template;
 use axum::Router;
@@ -76,13 +76,12 @@ async fn render_sign_in(
 
 async fn sign_in(
     State(web): State<Web>,
-    from: Option<axum::Extension<ConnectInfo<SocketAddr>>>,
+    from: From,
     OpenForm(mut fields): OpenForm,
 ) -> Result<Response, Failure> {
     let password = fields.secret("password");
     let (name, next) = (fields.get("name"), fields.get("next"));
-    let address = from.map(|axum::Extension(ConnectInfo(address))| address.ip());
-    match web.backend.sign_in(name, &password, address).await {
+    match web.backend.sign_in(name, &password, address(from)).await {
         Ok(signed_in) => enter(&web, &signed_in, next),
         Err(refusal) => {
             let status = match refusal.kind {
@@ -93,6 +92,13 @@ async fn sign_in(
             render_sign_in(&web, status, next, name, Some(&refusal)).await
         }
     }
+}
+
+/// Where the request came from, where the server was told to look.
+type From = Option<axum::Extension<ConnectInfo<SocketAddr>>>;
+
+fn address(from: From) -> Option<IpAddr> {
+    from.map(|axum::Extension(ConnectInfo(address))| address.ip())
 }
 
 fn enter(web: &Web, signed_in: &SignedIn, next: &str) -> Result<Response, Failure> {
@@ -130,7 +136,11 @@ fn render_set_up(status: StatusCode, name: &str, refusal: Option<&Refusal>) -> R
     Ok((status, Html(page.render()?)).into_response())
 }
 
-async fn set_up(State(web): State<Web>, OpenForm(mut fields): OpenForm) -> Result<Response, Failure> {
+async fn set_up(
+    State(web): State<Web>,
+    from: From,
+    OpenForm(mut fields): OpenForm,
+) -> Result<Response, Failure> {
     let (token, password, again) =
         (fields.secret("token"), fields.secret("password"), fields.secret("again"));
     let name = fields.get("name");
@@ -143,7 +153,7 @@ async fn set_up(State(web): State<Web>, OpenForm(mut fields): OpenForm) -> Resul
         };
         return render_set_up(StatusCode::UNPROCESSABLE_ENTITY, name, Some(&refusal));
     }
-    match web.backend.set_up(&token, name, &password).await {
+    match web.backend.set_up(&token, name, &password, address(from)).await {
         Ok(signed_in) => enter(&web, &signed_in, ""),
         Err(refusal) if refusal.kind == RefusalKind::Internal => Err(refusal.into()),
         Err(refusal) => render_set_up(StatusCode::UNPROCESSABLE_ENTITY, name, Some(&refusal)),

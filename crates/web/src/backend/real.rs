@@ -1,0 +1,273 @@
+//! The real use cases behind the pages: nothing but delegation.
+
+use std::net::IpAddr;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use model::finding::FindingState;
+use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId};
+use model::scan::ScanKind;
+use model::time::Duration;
+use model::view::{
+    AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
+    AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
+    Cut, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, OwnerInput,
+    OwnersPage, PluginPage, PluginsPage, PluginsQuery, PreflightPage, Session, SettingsPage, Shell,
+    SummaryPage,
+};
+use ops::Ops;
+use secrecy::SecretString;
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::{Answer, Backend, Export, Format, Secrets, SignedIn};
+
+impl Backend for Ops {
+    fn shell(&self) -> BoxFuture<'_, Shell> {
+        Box::pin(std::future::ready(self.shell()))
+    }
+
+    fn changes(&self) -> BoxStream<'static, Option<InstanceId>> {
+        // Who lagged behind has missed something, and does not know about which instance.
+        BroadcastStream::new(self.changes()).map(|change| change.ok().and_then(|c| c.instance)).boxed()
+    }
+
+    fn setup_needed(&self) -> Answer<'_, bool> {
+        Box::pin(self.setup_needed())
+    }
+    fn set_up<'a>(
+        &'a self,
+        setup_token: &'a SecretString,
+        name: &'a str,
+        password: &'a SecretString,
+        from: Option<IpAddr>,
+    ) -> Answer<'a, SignedIn> {
+        Box::pin(self.set_up(setup_token, name, password, from))
+    }
+    fn sign_in<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a SecretString,
+        from: Option<IpAddr>,
+    ) -> Answer<'a, SignedIn> {
+        Box::pin(self.sign_in(name, password, from))
+    }
+    fn session<'a>(&'a self, token: &'a str) -> Answer<'a, Option<Session>> {
+        Box::pin(self.session(token))
+    }
+    fn sign_out<'a>(&'a self, token: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.sign_out(token))
+    }
+    fn applications<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a ApplicationsQuery,
+    ) -> Answer<'a, ApplicationsPage> {
+        Box::pin(self.applications(actor, query))
+    }
+    fn summary<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, SummaryPage> {
+        Box::pin(self.summary(actor, instance))
+    }
+    fn findings<'a>(&'a self, actor: &'a Actor, query: &'a FindingsQuery) -> Answer<'a, FindingsPage> {
+        Box::pin(self.findings(actor, query))
+    }
+    fn finding<'a>(&'a self, actor: &'a Actor, finding: &'a FindingId) -> Answer<'a, FindingPage> {
+        Box::pin(self.finding(actor, finding))
+    }
+    fn accounts<'a>(&'a self, actor: &'a Actor, query: &'a AccountsQuery) -> Answer<'a, AccountsPage> {
+        Box::pin(self.accounts(actor, query))
+    }
+    fn account<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        id: &'a str,
+    ) -> Answer<'a, AccountPage> {
+        Box::pin(self.account(actor, instance, id))
+    }
+    fn plugins<'a>(&'a self, actor: &'a Actor, query: &'a PluginsQuery) -> Answer<'a, PluginsPage> {
+        Box::pin(self.plugins(actor, query))
+    }
+    fn plugin<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        id: &'a str,
+    ) -> Answer<'a, PluginPage> {
+        Box::pin(self.plugin(actor, instance, id))
+    }
+    fn drift<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        cut: &'a Cut,
+    ) -> Answer<'a, DriftPage> {
+        Box::pin(self.drift(actor, instance, cut))
+    }
+    fn history<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        query: &'a HistoryQuery,
+    ) -> Answer<'a, HistoryPage> {
+        Box::pin(self.history(actor, instance, query))
+    }
+    fn settings<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, SettingsPage> {
+        Box::pin(self.settings(actor, instance))
+    }
+    fn checks<'a>(&'a self, actor: &'a Actor, query: &'a ChecksQuery) -> Answer<'a, ChecksPage> {
+        Box::pin(self.checks(actor, query))
+    }
+    fn check<'a>(&'a self, actor: &'a Actor, app: &'a AppId, check: &'a CheckId) -> Answer<'a, CheckPage> {
+        Box::pin(self.check(actor, app, check))
+    }
+    fn owners<'a>(&'a self, actor: &'a Actor) -> Answer<'a, OwnersPage> {
+        Box::pin(self.owners(actor))
+    }
+    fn audit<'a>(&'a self, actor: &'a Actor, query: &'a AuditQuery) -> Answer<'a, AuditPage> {
+        Box::pin(self.audit(actor, query))
+    }
+    fn export_findings<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a FindingsQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        Box::pin(self.export_findings(actor, query, format))
+    }
+    fn export_accounts<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a AccountsQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        Box::pin(self.export_accounts(actor, query, format))
+    }
+    fn export_plugins<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PluginsQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        Box::pin(self.export_plugins(actor, query, format))
+    }
+    fn catalogue_apps<'a>(&'a self, actor: &'a Actor) -> Answer<'a, CatalogueAppsPage> {
+        Box::pin(self.catalogue_apps(actor))
+    }
+    fn onboard_form<'a>(
+        &'a self,
+        actor: &'a Actor,
+        app: &'a AppId,
+        input: &'a CredentialInput,
+    ) -> Answer<'a, CredentialFormPage> {
+        Box::pin(self.onboard_form(actor, app, input))
+    }
+    fn onboard_preflight<'a>(
+        &'a self,
+        actor: &'a Actor,
+        app: &'a AppId,
+        input: CredentialInput,
+        secrets: Secrets,
+    ) -> Answer<'a, PreflightPage> {
+        Box::pin(self.onboard_preflight(actor, app, input, secrets))
+    }
+    fn onboard_save<'a>(&'a self, actor: &'a Actor, draft: &'a str) -> Answer<'a, InstanceId> {
+        Box::pin(self.onboard_save(actor, draft))
+    }
+    fn reauthenticate_form<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        input: &'a CredentialInput,
+    ) -> Answer<'a, CredentialFormPage> {
+        Box::pin(self.reauthenticate_form(actor, instance, input))
+    }
+    fn reauthenticate_preflight<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        input: CredentialInput,
+        secrets: Secrets,
+    ) -> Answer<'a, PreflightPage> {
+        Box::pin(self.reauthenticate_preflight(actor, instance, input, secrets))
+    }
+    fn reauthenticate_save<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        draft: &'a str,
+        stop: &'a [ScanKind],
+    ) -> Answer<'a, ()> {
+        Box::pin(self.reauthenticate_save(actor, instance, draft, stop))
+    }
+    fn scan_now<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()> {
+        Box::pin(self.scan_now(actor, instance, kind))
+    }
+    fn cancel<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()> {
+        Box::pin(self.cancel(actor, instance, kind))
+    }
+    fn check_again<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        kind: ScanKind,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.check_again(actor, instance, kind))
+    }
+    fn set_interval<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        kind: ScanKind,
+        interval: Duration,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.set_interval(actor, instance, kind, interval))
+    }
+    fn agree_empty<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        dataset: &'a str,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.agree_empty(actor, instance, dataset))
+    }
+    fn pause<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()> {
+        Box::pin(self.pause(actor, instance))
+    }
+    fn resume<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()> {
+        Box::pin(self.resume(actor, instance))
+    }
+    fn rename<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, name: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.rename(actor, instance, name))
+    }
+    fn assign_owner<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        owner: Option<&'a OwnerId>,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.assign_owner(actor, instance, owner))
+    }
+    fn remove<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, confirm: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.remove(actor, instance, confirm))
+    }
+    fn set_finding_state<'a>(
+        &'a self,
+        actor: &'a Actor,
+        finding: &'a FindingId,
+        state: FindingState,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.set_finding_state(actor, finding, state))
+    }
+    fn create_owner<'a>(&'a self, actor: &'a Actor, input: &'a OwnerInput) -> Answer<'a, OwnerId> {
+        Box::pin(self.create_owner(actor, input))
+    }
+    fn update_owner<'a>(
+        &'a self,
+        actor: &'a Actor,
+        owner: &'a OwnerId,
+        input: &'a OwnerInput,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.update_owner(actor, owner, input))
+    }
+}
