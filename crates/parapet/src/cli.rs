@@ -1,0 +1,355 @@
+//! The command line as people type it. Texts here are what `--help` prints.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::finding::Severity;
+use model::scan::ScanKind;
+
+/// Self-hosted SaaS security posture management.
+#[derive(Debug, Parser)]
+#[command(
+    name = "parapet",
+    version,
+    about = "Scans SaaS applications for unsafe settings, risky accounts and third-party plugins, and shows the health of every scan.",
+    after_help = "Start here:\n  parapet demo                                   everything, on simulated applications\n  parapet scan github --set organization=acme    one scan, credential from the environment\n  parapet serve --config parapet.toml            the server\n\nEvery command has --help with examples.",
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Scan one application now and print what was found
+    Scan(ScanArgs),
+    /// Run the server: pages, scheduler and workers
+    Serve(ServeArgs),
+    /// Run everything on simulated applications; nothing to configure
+    Demo(DemoArgs),
+    /// Onboarded applications, and trying out a catalogue folder
+    #[command(subcommand)]
+    App(AppCommand),
+    /// The checks of the catalogue
+    #[command(subcommand)]
+    Check(CheckCommand),
+    /// Sealing keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Look at configuration, database, key and catalogue, and say what is wrong
+    #[command(after_help = "Examples:\n  parapet doctor --config parapet.toml\n\nExit codes: 0 all well, 2 something is wrong.")]
+    Doctor(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  PARAPET_TOKEN=... parapet scan github --set organization=acme
+  parapet scan github --set organization=acme --auth app --credential app.toml --format json
+  PARAPET_CLIENT_ID=... PARAPET_CLIENT_SECRET=... parapet scan scim --set address=https://id.example.com
+  parapet scan github --set organization=acme --kind config --fail-on high
+
+Credential: never an argument. Each field is read from the environment variable PARAPET_<FIELD> (PARAPET_TOKEN,
+PARAPET_APP_ID, PARAPET_PRIVATE_KEY, ...), or from a TOML file of fields given with --credential ('-' is standard
+input; a file that holds nothing but one secret is taken as that secret).
+
+Exit codes:
+  0  every enabled scan succeeded, and no finding reaches --fail-on
+  1  a finding reaches --fail-on
+  2  the command, its input or its configuration cannot be used
+  3  a scan failed: nothing could be judged
+  4  a scan was partial or not enabled: some things could not be judged
+A finding outranks 3 and 4 only if every scan at least ran partly; 3 outranks 1.")]
+pub(crate) struct ScanArgs {
+    /// Product, a name of `parapet app list --catalog`
+    pub(crate) app: String,
+    /// What the product asks for, as NAME=VALUE (repeatable): organization, address, ...
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// Where it is hosted, if not the usual: an id such as cloud or server
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) deployment: String,
+    /// Way to authenticate, if not the first
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) auth: String,
+    /// File with the credential's fields; '-' reads standard input [default: environment]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credential: Option<PathBuf>,
+    /// Address to use instead of the vendor's: a proxy, an emulator. http only for this machine
+    #[arg(long, value_name = "URL")]
+    pub(crate) address: Option<String>,
+    /// Only these scans [default: all that the credential can run]
+    #[arg(long = "kind", value_name = "KIND", value_delimiter = ',', value_parser = kind)]
+    pub(crate) kinds: Vec<ScanKind>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// File to write to [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Exit with 1 if a finding is at least this severe
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub(crate) fail_on: Option<Severity>,
+    #[command(flatten)]
+    pub(crate) outbound: OutboundArgs,
+    #[command(flatten)]
+    pub(crate) catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutboundArgs {
+    /// Host that may be at a private address (repeatable)
+    #[arg(long = "allow-private", value_name = "HOST")]
+    pub(crate) allow_private: Vec<String>,
+    /// Proxy for all requests: http://host:port
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// File with certificates of further authorities (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatalogueArgs {
+    /// Further catalogue folder (repeatable): adds applications and checks, shadows none
+    #[arg(long = "catalog-folder", value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// Every outcome with reason and evidence, the accounts and the plugins
+    Json,
+    /// One line per failing or undecided result
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Configuration file (TOML); without one: parapet.db and parapet.key in this folder
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parapet key new parapet.key && parapet serve
+  parapet serve --config /etc/parapet/parapet.toml
+  PARAPET_SEALING_KEY=$(cat key) parapet serve --listen 127.0.0.1:9000
+
+The configuration file, all of it optional:
+  listen = \"127.0.0.1:8080\"
+  public_url = \"https://parapet.example.com\"     https marks the session cookie Secure
+  database = \"sqlite:parapet.db\"                 or postgres://user@host/name
+  sealing_key_file = \"parapet.key\"
+  catalog = [\"/etc/parapet/catalog\"]
+  [outbound]
+  allow_private = [\"git.corp.example\"]
+  proxy = \"http://proxy.corp.example:3128\"
+  ca_file = \"/etc/ssl/corp.pem\"
+  [engine]
+  workers = 8")]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Address to listen on, instead of the configuration's
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parapet demo
+  parapet demo --listen 127.0.0.1:9000
+
+All data is simulated; the database is made afresh in a temporary folder and removed at the end.")]
+pub(crate) struct DemoArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Print one line of JSON with address, sign-in and simulated credentials when the pages answer
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppCommand {
+    /// List onboarded applications with their status, or the catalogue
+    #[command(after_help = "Examples:\n  parapet app list\n  parapet app list --catalog")]
+    List {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// List the products that can be onboarded instead
+        #[arg(long)]
+        catalog: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Onboard an application: verifies the credential, shows what will run, then saves
+    #[command(after_help = "Examples:\n  PARAPET_TOKEN=... parapet app add github --set organization=acme --auth token --name \"Acme GitHub\"")]
+    Add(AddArgs),
+    /// Show one application: its scans, their health, credential and warnings
+    #[command(after_help = "Examples:\n  parapet app show \"Acme GitHub\"")]
+    Show {
+        /// Name or id
+        name: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove an application with everything stored about it
+    #[command(after_help = "Examples:\n  parapet app remove \"Acme GitHub\" --yes")]
+    Remove {
+        /// Name or id
+        name: String,
+        /// Do it; without this, only say what would be deleted
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Load a catalogue folder, run the examples of its checks, and optionally scan with it once
+    #[command(after_help = "Examples:\n  parapet app try ./my-catalog\n  PARAPET_TOKEN=... parapet app try ./my-catalog --app myapp --set address=https://myapp.example.com")]
+    Try(TryArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// Product
+    pub(crate) app: String,
+    /// What the product asks for, as NAME=VALUE (repeatable)
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// Where it is hosted, if not the usual
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) deployment: String,
+    /// Way to authenticate, if not the first
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) auth: String,
+    /// File with the credential's fields; '-' reads standard input [default: environment]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credential: Option<PathBuf>,
+    /// Name for it [default: product and tenant]
+    #[arg(long, default_value = "")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TryArgs {
+    /// Catalogue folder: holds apps/<app>/app.toml
+    pub(crate) folder: PathBuf,
+    /// Product to scan with once the folder has loaded
+    #[arg(long)]
+    pub(crate) app: Option<String>,
+    /// What the product asks for, as NAME=VALUE (repeatable)
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// Where it is hosted, if not the usual
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) deployment: String,
+    /// Way to authenticate, if not the first
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) auth: String,
+    /// File with the credential's fields; '-' reads standard input [default: environment]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credential: Option<PathBuf>,
+    /// Address to use instead of the vendor's
+    #[arg(long, value_name = "URL")]
+    pub(crate) address: Option<String>,
+    #[command(flatten)]
+    pub(crate) outbound: OutboundArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckCommand {
+    /// List checks
+    #[command(after_help = "Examples:\n  parapet check list --app github\n  parapet check list --severity critical --json")]
+    List {
+        /// Only of this product
+        #[arg(long)]
+        app: Option<String>,
+        /// Only this severity
+        #[arg(long, value_parser = severity)]
+        severity: Option<Severity>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        catalogue: CatalogueArgs,
+    },
+    /// Show one check: what it asks, why, how to fix it
+    #[command(after_help = "Examples:\n  parapet check show github/org-requires-2fa")]
+    Show {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        catalogue: CatalogueArgs,
+    },
+    /// Explain how a check was decided in the latest stored run of an application
+    #[command(after_help = "Examples:\n  parapet check explain github/org-requires-2fa --instance \"Acme GitHub\"\n  parapet check explain github/branch-protected --instance \"Acme GitHub\" --resource website")]
+    Explain {
+        /// Its id
+        id: String,
+        /// Application, by name or id
+        #[arg(long)]
+        instance: String,
+        /// Only about this resource
+        #[arg(long)]
+        resource: Option<String>,
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Evaluate an expression of the check language over a JSON record
+    #[command(after_help = "Examples:\n  echo '{\"two_factor\": null}' | parapet check eval 'two_factor == true'\n  parapet check eval 'age_days > 30' --record record.json\n\nA field that the record lacks is unknown. Null is a value.")]
+    Eval {
+        /// The expression
+        expression: String,
+        /// File with the record [default: standard input]
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
+        /// The present, for `now` (RFC 3339) [default: the clock]
+        #[arg(long, value_name = "INSTANT")]
+        now: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a sealing key: credentials in the database can only be read with it
+    #[command(after_help = "Examples:\n  parapet key new parapet.key\n\nKeep a copy apart from the database's backups.")]
+    New {
+        /// File to write; must not exist
+        file: PathBuf,
+    },
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    if name.is_empty() {
+        return Err("the name before = is missing".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::parse(text).ok_or_else(|| "use critical, high, medium, low or informational".to_owned())
+}
+
+fn kind(text: &str) -> Result<ScanKind, String> {
+    ScanKind::parse(text).ok_or_else(|| "use config, accounts or plugins".to_owned())
+}

@@ -1,0 +1,82 @@
+//! The server's configuration file. Unknown fields are errors with their place.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// `parapet.toml`. Every field has a default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    /// How browsers reach it; https marks cookies Secure.
+    pub(crate) public_url: Option<String>,
+    pub(crate) database: String,
+    pub(crate) sealing_key_file: PathBuf,
+    /// Further catalogue folders.
+    pub(crate) catalog: Vec<PathBuf>,
+    pub(crate) outbound: Outbound,
+    pub(crate) engine: Engine,
+}
+
+/// How requests leave this machine.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Outbound {
+    pub(crate) allow_private: Vec<String>,
+    pub(crate) proxy: Option<String>,
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// How scans run.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Engine {
+    pub(crate) workers: usize,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { workers: engine::Config::default().workers }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            database: "sqlite:parapet.db".to_owned(),
+            sealing_key_file: PathBuf::from("parapet.key"),
+            catalog: Vec::new(),
+            outbound: Outbound::default(),
+            engine: Engine::default(),
+        }
+    }
+}
+
+/// Reads the file; without one, the defaults.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
+    let Some(file) = file else { return Ok(Config::default()) };
+    let shown = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Failure::usage(format!("The configuration {shown} cannot be read: {e}.")))?;
+    let config: Config = toml::from_str(&text).map_err(|e| {
+        let (line, column) = e.span().map_or((1, 1), |s| place(&text, s.start));
+        Failure::usage(format!("{shown}:{line}:{column}: {}.", e.message().trim_end_matches('.')))
+    })?;
+    if config.engine.workers == 0 {
+        return Err(Failure::usage(format!("{shown}: engine.workers must be at least 1, or nothing would be scanned.")));
+    }
+    Ok(config)
+}
+
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    (line, column)
+}

@@ -1,0 +1,55 @@
+//! What a person at the terminal sees of a running scan. Nothing, when standard error is not a terminal.
+
+use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use collect::{Checkpoint, DatasetState};
+use futures_util::future::BoxFuture;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use model::scan::ScanKind;
+
+/// A line that changes: datasets done of all, and what is being read.
+pub(crate) struct Line {
+    bar: ProgressBar,
+    done: AtomicU32,
+}
+
+impl Line {
+    pub(crate) fn new(kind: ScanKind, datasets: usize) -> Self {
+        let target =
+            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(datasets as u64), target);
+        if let Ok(style) = ProgressStyle::with_template("{prefix:24} {bar:24} {pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(kind.title());
+        Self { bar, done: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl collect::Progress for Line {
+    fn dataset(&self, name: &str, state: DatasetState) {
+        if state == DatasetState::Reading {
+            self.bar.set_message(name.to_owned());
+        } else {
+            self.bar.set_position(u64::from(self.done.fetch_add(1, Ordering::Relaxed) + 1));
+        }
+    }
+
+    fn records(&self, name: &str, records: u64) {
+        self.bar.set_message(format!("{name}: {records} records"));
+    }
+
+    fn keeps_checkpoints(&self) -> bool {
+        false
+    }
+
+    fn checkpoint(&self, _: Checkpoint) -> BoxFuture<'_, ControlFlow<()>> {
+        Box::pin(std::future::ready(ControlFlow::Continue(())))
+    }
+}

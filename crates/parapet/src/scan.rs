@@ -1,0 +1,273 @@
+//! `parapet scan`: one application, now, without a database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use assess::{Assessment, Detail, Instance, Prior};
+use catalog::App;
+use collect::{Clock as _, Collected, Credential, Origins, Outbound, Preflight, RunRequest, Target};
+use engine::clock::SystemClock;
+use model::dataset::Cost;
+use model::diagnosis::Fault;
+use model::finding::{Outcome, Severity};
+use model::scan::{FailureCause, RunOutcome, ScanKind};
+use model::schedule;
+use model::time::Timestamp;
+
+use crate::cli::ScanArgs;
+use crate::failure::Failure;
+use crate::output::report;
+use crate::progress::Line;
+use crate::{credential, output, wiring};
+
+/// What was asked to be scanned.
+pub(crate) struct Asked<'a> {
+    pub(crate) deployment: &'a str,
+    pub(crate) auth: &'a str,
+    pub(crate) settings: &'a [(String, String)],
+    pub(crate) address: Option<&'a str>,
+    pub(crate) credential: Option<&'a std::path::Path>,
+    pub(crate) kinds: &'a [ScanKind],
+}
+
+/// One scan of the report.
+pub(crate) struct Scanned {
+    pub(crate) kind: ScanKind,
+    /// `Err`: it was not run, because these permissions are missing.
+    pub(crate) ran: Result<Ran, Vec<String>>,
+}
+
+/// A run and what it means.
+pub(crate) struct Ran {
+    pub(crate) started_at: Timestamp,
+    pub(crate) finished_at: Timestamp,
+    pub(crate) cost: Cost,
+    pub(crate) records: u64,
+    pub(crate) assessment: Assessment,
+}
+
+/// Everything a one-off scan found out.
+pub(crate) struct Report {
+    pub(crate) app: Arc<App>,
+    pub(crate) preflight: Preflight,
+    pub(crate) scans: Vec<Scanned>,
+}
+
+pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
+    let (catalog, errors) = wiring::catalogue(&args.catalogue.folders)?;
+    wiring::warn(&errors);
+    let app = product(&catalog, &args.app)?;
+    let asked = Asked {
+        deployment: &args.deployment,
+        auth: &args.auth,
+        settings: &args.settings,
+        address: args.address.as_deref(),
+        credential: args.credential.as_deref(),
+        kinds: &args.kinds,
+    };
+    let o = &args.outbound;
+    let outbound =
+        wiring::outbound(&o.allow_private, o.proxy.as_deref(), o.ca.as_ref(), asks_for_loopback(&asked))?;
+    let report = scan(app, &asked, &outbound).await?;
+    let text = report::render(&report, args.format)?;
+    output::write(&text, args.output.as_deref())?;
+    Ok(ExitCode::from(exit_code(&report, args.fail_on)))
+}
+
+pub(crate) fn product(catalog: &catalog::Catalog, name: &str) -> Result<Arc<App>, Failure> {
+    catalog.apps.get(&name.into()).cloned().ok_or_else(|| {
+        let known: Vec<&str> = catalog.apps.keys().map(model::id::AppId::as_str).collect();
+        Failure::usage(format!("The catalogue has no product {name}. It has: {}.", known.join(", ")))
+    })
+}
+
+/// Plain http is let out only to this machine, and only because the person named such an address.
+pub(crate) fn asks_for_loopback(asked: &Asked<'_>) -> bool {
+    let named = asked.settings.iter().map(|(_, v)| v.as_str()).chain(asked.address);
+    let mut urls = named.filter_map(|v| url::Url::parse(v).ok());
+    urls.any(|u| {
+        u.scheme() == "http"
+            && match u.host() {
+                Some(url::Host::Domain(name)) => name == "localhost",
+                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+                None => false,
+            }
+    })
+}
+
+/// Verifies the credential, then runs what it can run.
+pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) -> Result<Report, Failure> {
+    let target = target(&app, asked)?;
+    let auth = way_to_authenticate(&app, asked.auth)?;
+    let values = credential::read(auth, asked.credential)?;
+    let credential = Credential { auth: auth.id.clone(), values };
+    let preflight = collect::preflight(outbound, &target, &credential, &SystemClock)
+        .await
+        .map_err(|fault| Failure::scan(explain(&fault, &app)))?;
+    let wanted: Vec<ScanKind> = if asked.kinds.is_empty() { app.supported() } else { asked.kinds.to_vec() };
+    if let Some(kind) = wanted.iter().find(|k| !app.supported().contains(k)) {
+        return Err(Failure::usage(format!("{} has no {}.", app.manifest.name, kind.title())));
+    }
+    let mut scans = Vec::new();
+    for kind in wanted {
+        let readiness = preflight.readiness.iter().find(|r| r.kind == kind);
+        let ran = match readiness {
+            Some(r) if !r.ready => Err(r.missing.clone()),
+            _ => Ok(one(&app, &target, &credential, &preflight, kind, outbound).await),
+        };
+        scans.push(Scanned { kind, ran });
+    }
+    Ok(Report { app, preflight, scans })
+}
+
+fn way_to_authenticate<'a>(app: &'a App, id: &str) -> Result<&'a catalog::manifest::Auth, Failure> {
+    let found = if id.is_empty() { app.manifest.auth.first() } else { app.auth(id) };
+    found.ok_or_else(|| {
+        let known: Vec<&str> = app.manifest.auth.iter().map(|a| a.id.as_str()).collect();
+        Failure::usage(format!("{} cannot authenticate by {id}; it can by: {}.", app.manifest.name, known.join(", ")))
+    })
+}
+
+fn target(app: &Arc<App>, asked: &Asked<'_>) -> Result<Target, Failure> {
+    let first = app.manifest.deployment.first().map_or("", |d| d.id.as_str());
+    let deployment = if asked.deployment.is_empty() { first } else { asked.deployment };
+    let way = app.deployment(deployment).ok_or_else(|| {
+        let known: Vec<&str> = app.manifest.deployment.iter().map(|d| d.id.as_str()).collect();
+        Failure::usage(format!("{} is not hosted as {deployment}; choose one of: {}.", app.manifest.name, known.join(", ")))
+    })?;
+    let mut given: BTreeMap<String, String> = asked.settings.iter().cloned().collect();
+    let mut settings = BTreeMap::new();
+    for setting in way.label.iter().chain(&way.address).chain(&app.manifest.setting) {
+        match given.remove(&setting.name).or_else(|| setting.default.clone()) {
+            Some(value) => {
+                settings.insert(setting.name.clone(), value);
+            }
+            None if setting.optional => {}
+            None if way.address.as_ref().is_some_and(|a| a.name == setting.name) && asked.address.is_some() => {}
+            None => {
+                let example = if setting.example.is_empty() { "..." } else { &setting.example };
+                return Err(Failure::usage(format!(
+                    "{} is needed: add --set {}={example}",
+                    setting.title, setting.name
+                )));
+            }
+        }
+    }
+    if let Some(unknown) = given.keys().next() {
+        return Err(Failure::usage(format!("{} has no setting {unknown}.", app.manifest.name)));
+    }
+    let of = |s: &Option<catalog::manifest::Setting>| s.as_ref().and_then(|s| settings.get(&s.name)).map(String::as_str);
+    let address = asked.address.or_else(|| of(&way.address));
+    let origins =
+        Origins::resolve(app, deployment, of(&way.label), address).map_err(|e| Failure::usage(format!("{e}.")))?;
+    Ok(Target { app: app.clone(), deployment: deployment.to_owned(), settings, origins })
+}
+
+fn explain(fault: &Fault, app: &App) -> String {
+    let now = wiring::now();
+    let remedy = model::words::remedy(fault, &app.manifest.name);
+    format!("{} {}", model::words::fault_says(fault).plain(now), remedy.says.plain(now))
+}
+
+async fn one(
+    app: &Arc<App>,
+    target: &Target,
+    credential: &Credential,
+    preflight: &Preflight,
+    kind: ScanKind,
+    outbound: &Outbound,
+) -> Ran {
+    let started_at = SystemClock.now();
+    let interval = schedule::default_interval(kind);
+    let mut request = RunRequest::new(kind, started_at + schedule::run_allowance(interval));
+    // A one-off scan has no later run in which a sweep could go on.
+    request.sweep_requests = u32::MAX;
+    request.known = Some(preflight.identity.clone());
+    let line = Line::new(kind, app.datasets_of(kind).count());
+    let collected = loop {
+        match collect::run(outbound, target, credential, &SystemClock, request.clone(), &line).await {
+            Collected::Waiting { until, parts, .. } => {
+                output::note(&format!("{}: the vendor asks to wait until {until}; waiting.", kind.title()));
+                request.resume.extend(parts);
+                request.blocked_until = Some(until);
+                SystemClock.sleep(until - SystemClock.now()).await;
+            }
+            other => break other,
+        }
+    };
+    line.finish();
+    let now = SystemClock.now();
+    match collected {
+        Collected::Done(done) => {
+            let params = BTreeMap::new();
+            let instance = Instance {
+                tenant_uid: &preflight.identity.tenant_uid,
+                auth: &credential.auth,
+                settings: &target.settings,
+                params: &params,
+                interval,
+            };
+            let assessment =
+                assess::assess(&done.snapshot, app, &instance, &Prior::default(), now, Detail::All);
+            let records = done.snapshot.datasets.values().map(|d| d.records.len() as u64).sum();
+            Ran { started_at, finished_at: now, cost: done.snapshot.cost, records, assessment }
+        }
+        // Nothing stops a one-off run but the end of the process.
+        Collected::Stopped | Collected::Waiting { .. } => Ran {
+            started_at,
+            finished_at: now,
+            cost: Cost::default(),
+            records: 0,
+            assessment: stopped(now),
+        },
+    }
+}
+
+fn stopped(now: Timestamp) -> Assessment {
+    let fault = Fault {
+        cause: FailureCause::Internal,
+        reached: model::diagnosis::Rung::NotSent,
+        dataset: None,
+        request: None,
+        status: None,
+        vendor_message: None,
+        request_id: None,
+        needs: Vec::new(),
+        detail: "The scan was stopped.".to_owned(),
+        at: now,
+    };
+    Assessment {
+        outcome: RunOutcome::Failed(FailureCause::Internal),
+        fault: Some(fault),
+        gaps: Vec::new(),
+        results: Vec::new(),
+        tallies: Vec::new(),
+        resolved: Vec::new(),
+        stale: BTreeSet::new(),
+        accounts: None,
+        plugins: None,
+        drift: Vec::new(),
+        complete: BTreeSet::new(),
+        emptied: BTreeSet::new(),
+    }
+}
+
+/// See `parapet scan --help`.
+fn exit_code(report: &Report, fail_on: Option<Severity>) -> u8 {
+    let outcomes: Vec<Option<RunOutcome>> =
+        report.scans.iter().map(|s| s.ran.as_ref().ok().map(|r| r.assessment.outcome)).collect();
+    if outcomes.iter().any(|o| matches!(o, Some(RunOutcome::Failed(_)))) || outcomes.iter().all(Option::is_none) {
+        return 3;
+    }
+    let reaches = |s: Severity| fail_on.is_some_and(|least| s >= least);
+    let found = report.scans.iter().filter_map(|s| s.ran.as_ref().ok()).any(|r| {
+        r.assessment.results.iter().any(|c| c.outcome == Outcome::Fail && reaches(c.severity))
+    });
+    if found {
+        return 1;
+    }
+    let whole = outcomes.iter().all(|o| matches!(o, Some(RunOutcome::Succeeded)));
+    if whole { 0 } else { 4 }
+}
