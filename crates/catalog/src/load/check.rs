@@ -278,6 +278,14 @@ fn place(doc: &Doc<'_>, front: &Front, scope: &Scope<'_>, errors: &mut Vec<LoadE
         ));
         return None;
     };
+    let walked = scope.app.and_then(|app| app.dataset(&front.over)).is_some_and(|dataset| {
+        dataset.spec.key.is_none() && dataset.spec.request.iter().any(|r| r.for_each.is_some())
+    });
+    if walked {
+        let message = format!("records of `{}` cannot be told apart: it has no key", front.over);
+        errors.push(doc.error(&at("over"), message, "Give the dataset a `key`, or ask over what it walks"));
+        return None;
+    }
     let first = scans.first().copied()?;
     let scan = front.scan.unwrap_or(first);
     if !scans.contains(&scan) {

@@ -82,6 +82,10 @@ pub(crate) fn prepare(
             each_exists(cx, &cx.dataset_at(&dataset.name).key("field").index(i), each, request, walked);
         }
     }
+    if dataset.key.is_none() && request.for_each.is_none() && request.paging != Paging::None {
+        let message = format!("`{}` has no key, so it is one object, and cannot have pages", dataset.name);
+        cx.error(&at.key("paging"), message, "Give the dataset a `key`");
+    }
     let document = document(cx, files, at, dataset, request);
     paging(cx, at, request, document.as_ref().map(|(_, query)| query));
     let filter = filter(cx, at, request, walked);

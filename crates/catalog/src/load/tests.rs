@@ -63,6 +63,21 @@ name = "tags"
 type = "list<string>"
 transform = [{ split = "," }]
 incomplete_at = "more_tags"
+
+[[dataset]]
+name = "notes"
+title = "Notes of people"
+scans = ["accounts"]
+permission = { token = ["notes:read"] }
+docs = "https://docs.example.com/notes"
+
+[[dataset.request]]
+path = "/people/{each.id}/notes"
+for_each = { dataset = "people" }
+
+[[dataset.field]]
+name = "members_can_invite"
+type = "bool"
 "#;
 
 /// A sound catalogue of one application `acme`.
@@ -189,6 +204,10 @@ fn datasets_and_requests() {
             ),
             ("permission = { token = [\"settings:read\"] }", "permission = { tokne = [\"settings:read\"] }"),
             ("permission = { token = [] }", ""),
+            (
+                "key = \"id\"\n\n[[dataset.request]]\npath = \"/workspaces",
+                "[[dataset.request]]\npath = \"/workspaces"
+            ),
             ("name = \"devices\"", "name = \"people\""),
             ("name = \"devices\"", "name = \"account\""),
             ("refresh_hours = 24", "refresh_hours = 0"),
@@ -202,10 +221,10 @@ fn datasets_and_requests() {
             ("query = { limit = \"100\" }", "headers = { Cookie = \"a=b\" }"),
             ("query = { limit = \"100\" }", "set = { amdin = true }"),
             ("query = { limit = \"100\" }", "set = { admin = \"yes\" }"),
-            ("dataset = \"people\"", "dataset = \"members2\""),
+            ("dataset = \"people\", where", "dataset = \"members2\", where"),
             ("dataset = \"people\", where = \"name != ''\"", "dataset = \"people\", where = \"nmae != ''\""),
-            ("{each.id}", "{each.uid}"),
-            ("{each.id}", "{each}"),
+            ("{each.id}/devices", "{each.uid}/devices"),
+            ("{each.id}/devices", "{each}/devices"),
             ("each = \"id\"", "each = \"uid\""),
             ("each = \"id\"", "path = \"id\"\neach = \"id\""),
             ("incomplete_at = \"more_tags\"", "incomplete_at = \"a..b\""),
@@ -297,6 +316,7 @@ fn checks() {
             ("Only administrators can invite people", "Only administrators can invite people."),
             ("severity = \"medium\"", "severity = \"serious\""),
             ("over = \"settings\"", "over = \"setting\""),
+            ("over = \"settings\"", "over = \"notes\""),
             ("over = \"settings\"", "over = \"settings\"\nscan = \"accounts\""),
             ("pass = \"members_can_invite == false\"", "pass = \"members_can_invit == false\""),
             ("pass = \"members_can_invite == false\"", "pass = \"members_can_invite ==\""),

@@ -101,7 +101,7 @@ pub struct ForEach {
 }
 
 /// How to get all pages. Continues only while the server says that there is more.
-#[derive(Debug, Clone, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Paging {
     /// One answer.
