@@ -3,6 +3,14 @@
 //! Pure: the same snapshot, catalogue, prior knowledge and present give the same assessment. Nothing here can fail; what
 //! cannot be known is in the answer as inconclusive, with the reason.
 
+mod canonical;
+mod drift;
+mod explain;
+mod judge;
+mod merge;
+mod reading;
+mod resolve;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::App;
@@ -10,9 +18,12 @@ use model::dataset::{DatasetSnapshot, Snapshot};
 use model::diagnosis::Fault;
 use model::finding::{CheckResult, CheckTally, Drift};
 use model::id::{CheckId, FindingId};
-use model::scan::{FailureCause, RunOutcome, ScanKind};
+use model::scan::{RunOutcome, ScanKind};
 use model::time::{Duration, Timestamp};
 use model::value::{Record, Value};
+
+use crate::canonical::{Canonical, Canonicals};
+use crate::reading::Reading;
 
 /// What is configured for the tenancy that was scanned.
 #[derive(Debug, Clone, Copy)]
@@ -143,19 +154,27 @@ pub fn assess(
     now: Timestamp,
     detail: Detail,
 ) -> Assessment {
-    let _ = (snapshot, app, instance, prior, now, detail, ScanKind::ALL);
+    let reading = Reading::of(snapshot, app, instance, prior, now);
+    let (outcome, fault) = reading.outcome(now);
+    let canonical = Canonicals::of(&reading, now);
+    let verdicts = judge::all(&reading, &canonical, prior, now, detail);
+    let (resolved, stale) = resolve::findings(prior, &verdicts);
+    let subjects = |kind, made: &Canonical| {
+        (snapshot.kind == kind && !made.is_unmapped())
+            .then(|| Subjects { records: made.records.clone(), complete: made.is_complete() })
+    };
     Assessment {
-        outcome: RunOutcome::Failed(FailureCause::Internal),
-        fault: None,
-        gaps: Vec::new(),
-        results: Vec::new(),
-        tallies: Vec::new(),
-        resolved: Vec::new(),
-        stale: BTreeSet::new(),
-        accounts: None,
-        plugins: None,
-        drift: Vec::new(),
-        complete: BTreeSet::new(),
-        emptied: BTreeSet::new(),
+        outcome,
+        fault,
+        gaps: reading.gaps(),
+        results: verdicts.results,
+        tallies: verdicts.tallies,
+        resolved,
+        stale,
+        accounts: subjects(ScanKind::Accounts, &canonical.accounts),
+        plugins: subjects(ScanKind::Plugins, &canonical.plugins),
+        drift: drift::between(&reading, prior),
+        complete: reading.complete(),
+        emptied: reading.emptied.clone(),
     }
 }

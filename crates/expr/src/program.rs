@@ -112,6 +112,13 @@ impl Bound<'_> {
         }
     }
 
+    /// The value alone, at the lowest cost; `None` for an error.
+    #[must_use]
+    pub fn value(&self, record: Option<&Record>) -> Option<Value> {
+        let (value, steps, _) = self.run(record, Untraced);
+        if steps > limits::STEPS { None } else { value.into_value() }
+    }
+
     /// The answer with what decided it or what it lacked.
     #[must_use]
     pub fn eval(&self, record: Option<&Record>) -> Evaluation {

@@ -1,0 +1,93 @@
+//! Two records that are about the same account or plugin, made one.
+
+use std::sync::Arc;
+
+use model::value::{List, Record, Shape, Value};
+
+/// Merges the second record into the first.
+pub(crate) type Merge = fn(&Shape, &mut Record, &Record);
+
+/// Accounts: what the first dataset (in the manifest's order) does not know is taken from the next.
+pub(crate) fn account(_: &Shape, into: &mut Record, other: &Record) {
+    for (value, other) in into.values.iter_mut().zip(&other.values) {
+        if value.is_unknown() {
+            *value = other.clone();
+        }
+    }
+}
+
+/// Plugins: users and scopes are united, dates take the widest span, a plugin is active where any grant is and safe where all
+/// are. What one side does not know stays unknown where it could matter.
+pub(crate) fn plugin(shape: &Shape, into: &mut Record, other: &Record) {
+    for ((field, value), other) in shape.fields.iter().zip(into.values.iter_mut()).zip(&other.values) {
+        *value = match field.name.as_str() {
+            "users" | "scopes" => united(value, other),
+            "created_at" => earlier(value, other),
+            // Null is "never used", before all dates.
+            "last_used_at" => later(value, other, &Value::Null),
+            // Null is "never expires", after all dates.
+            "expires_at" => match (&*value, other) {
+                (Value::Null, _) | (_, Value::Null) => Value::Null,
+                _ => later(value, other, &Value::Unknown),
+            },
+            "active" => any(value, other),
+            "publisher_verified" | "secure_transport" => not(&any(&not(value), &not(other))),
+            _ if value.is_unknown() => other.clone(),
+            _ => value.clone(),
+        };
+    }
+}
+
+fn united(a: &Value, b: &Value) -> Value {
+    match (a, b) {
+        (Value::List(a), Value::List(b)) => {
+            let mut items = a.items.clone();
+            items.extend(b.items.iter().filter(|item| !a.items.contains(item)).cloned());
+            Value::List(Arc::new(List { items, complete: a.complete && b.complete }))
+        }
+        // Of one side nothing is known: there may be more.
+        (Value::List(list), Value::Unknown) | (Value::Unknown, Value::List(list)) => {
+            Value::List(Arc::new(List { items: list.items.clone(), complete: false }))
+        }
+        (Value::List(_), _) => a.clone(),
+        (_, Value::List(_)) => b.clone(),
+        (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
+        _ => a.clone(),
+    }
+}
+
+fn earlier(a: &Value, b: &Value) -> Value {
+    match (a, b) {
+        (Value::Timestamp(x), Value::Timestamp(y)) => Value::Timestamp(*x.min(y)),
+        (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
+        (Value::Timestamp(_), _) => a.clone(),
+        _ => b.clone(),
+    }
+}
+
+/// The later of two instants; `least` is what counts as before all.
+fn later(a: &Value, b: &Value, least: &Value) -> Value {
+    match (a, b) {
+        (Value::Timestamp(x), Value::Timestamp(y)) => Value::Timestamp(*x.max(y)),
+        (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
+        (value, other) if value == least => other.clone(),
+        (value, _) => value.clone(),
+    }
+}
+
+/// Three-valued or; null says nothing.
+fn any(a: &Value, b: &Value) -> Value {
+    match (a, b) {
+        (Value::Bool(true), _) | (_, Value::Bool(true)) => Value::Bool(true),
+        (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
+        (Value::Bool(_), _) => a.clone(),
+        _ => b.clone(),
+    }
+}
+
+fn not(value: &Value) -> Value {
+    match value {
+        Value::Bool(b) => Value::Bool(!b),
+        other => other.clone(),
+    }
+}
