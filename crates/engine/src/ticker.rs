@@ -115,24 +115,30 @@ impl Ticker {
 
     async fn run(mut self) {
         let context = Arc::clone(&self.context);
+        let clock = context.clock.as_ref();
         loop {
-            let now = self.context.now();
+            let now = clock.now();
             let sleep = match self.tick().await {
-                Ok(next_at) => next_at.map_or(self.context.config.longest_sleep, |at| at - now),
+                Ok(next_at) => next_at.map_or(context.config.longest_sleep, |at| at - now),
                 Err(error) => {
                     tracing::error!(%error, "the ticker cannot use the database; it tries again");
                     HOLD_OFF
                 }
             };
-            let sleep = sleep.clamp(Duration(1), self.context.config.longest_sleep);
-            tokio::select! {
-                () = context.clock.sleep(sleep) => {}
-                landed = self.flying.join_next(), if !self.flying.is_empty() => self.land(landed).await,
-                change = self.changes.recv() => self.hear(change).await,
-                () = context.drained() => break,
+            let wake_at = now + sleep.clamp(Duration(1), context.config.longest_sleep);
+            let mut asleep = true;
+            while asleep {
+                tokio::select! {
+                    () = clock.sleep(wake_at - clock.now()) => asleep = false,
+                    landed = self.flying.join_next(), if !self.flying.is_empty() => {
+                        self.land(landed).await;
+                        asleep = false;
+                    }
+                    change = self.changes.recv() => asleep = !self.hear(change).await,
+                    () = context.drained() => return self.drain().await,
+                }
             }
         }
-        self.drain().await;
     }
 
     /// Waits for the workers, which hand their leases back. One that does not is dropped; its lease expires.
@@ -238,9 +244,11 @@ impl Ticker {
         }
     }
 
-    async fn hear(&mut self, change: Result<Change, RecvError>) {
+    /// Takes a change in. `true`: something may be due by it.
+    async fn hear(&mut self, change: Result<Change, RecvError>) -> bool {
         let heard = match change {
-            Ok(change) => self.apply(&change).await,
+            Ok(Change { instance: Some(instance), what }) if matters(what) => self.refresh(&instance).await,
+            Ok(_) => return false,
             Err(RecvError::Lagged(_)) => self.reload().await,
             // The database is closed: there is nothing left to do but to be drained.
             Err(RecvError::Closed) => std::future::pending().await,
@@ -248,6 +256,7 @@ impl Ticker {
         if let Err(error) = heard {
             self.cannot_read(&error);
         }
+        true
     }
 
     /// Everything that has changed since, each instance once.
@@ -267,13 +276,6 @@ impl Ticker {
             self.refresh(&instance).await?;
         }
         Ok(())
-    }
-
-    async fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
-        match &change.instance {
-            Some(instance) if matters(change.what) => self.refresh(instance).await,
-            _ => Ok(()),
-        }
     }
 
     /// What was missed is read with everything else at the next tick.

@@ -229,6 +229,7 @@ fn scans_that_are_not_enabled_do_not_count() {
     assert_eq!(app_mark(&instance(), &[up, down.clone()], NOW), Mark::Up);
     assert_eq!(app_mark(&instance(), &[down], NOW), Mark::Unhealthy, "an empty fold is no good news");
     assert_eq!(app_mark(&instance(), &[], NOW), Mark::Unhealthy);
+    assert_eq!(settled_status(&instance(), &[], NOW).as_str(), "unhealthy");
 }
 
 #[test]

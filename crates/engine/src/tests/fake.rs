@@ -1,6 +1,6 @@
 //! Vendors that do as told, and a clock that is moved by hand.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -99,6 +99,10 @@ pub(super) struct Fake {
     pub(super) tries: AtomicU32,
     /// Preflights.
     pub(super) preflights: AtomicU32,
+    /// The pauses that were asked for, by address: when, until when.
+    paused: Mutex<BTreeMap<String, (Timestamp, Timestamp)>>,
+    /// Runs that began inside a pause, though it was asked for before. Must stay empty.
+    pub(super) trespasses: Mutex<Vec<String>>,
     /// Wakes a test when a run begins.
     pub(super) begun: Notify,
 }
@@ -112,6 +116,8 @@ impl Default for Fake {
             runs: Mutex::default(),
             tries: AtomicU32::default(),
             preflights: AtomicU32::default(),
+            paused: Mutex::default(),
+            trespasses: Mutex::default(),
             begun: Notify::new(),
         }
     }
@@ -160,6 +166,19 @@ impl Collector for Fake {
         self.runs.lock().expect("no panic holds it").push((request.kind, request.resume.len()));
         self.begun.notify_one();
         let mut answer = self.next();
+        let address = target.origins.receivers().into_iter().collect::<String>();
+        let mut paused = self.paused.lock().expect("no panic holds it");
+        let now = clock.now();
+        // Two scans that begin in the same instant cannot know of each other's pause.
+        if let Some((_, until)) = paused.get(&address).filter(|(asked, until)| *asked != now && now < *until)
+        {
+            let told = format!("{} at {now}, inside the pause of {address} until {until}", request.kind);
+            self.trespasses.lock().expect("no panic holds it").push(told);
+        }
+        if let Answer::Later(wait) = &answer {
+            paused.insert(address, (now, now + *wait));
+        }
+        drop(paused);
         Box::pin(async move {
             let started_at = clock.now();
             if let Answer::Gated(gate, then) = answer {

@@ -3,5 +3,6 @@
 mod due;
 mod fake;
 mod live;
+mod simulation;
 mod story;
 mod world;

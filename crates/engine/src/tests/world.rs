@@ -66,7 +66,7 @@ pub(super) async fn onboard(db: &Db, clock: &HandClock, name: &str, accounts: En
         name: name.into(),
         deployment: "cloud".into(),
         settings: BTreeMap::new(),
-        origins: [("main".to_owned(), "https://api.example.com".to_owned())].into(),
+        origins: origins(name),
         auth: "token".into(),
         identity: identity(),
         secrets: [("token".to_owned(), SecretString::from("t0k3n"))].into(),
@@ -154,24 +154,27 @@ impl World {
     }
 
     pub(super) async fn reauthenticate(&self) {
-        let new = NewCredential {
-            auth: "token".into(),
-            settings: BTreeMap::new(),
-            origins: [("main".to_owned(), "https://api.example.com".to_owned())].into(),
-            identity: identity(),
-            secrets: [("token".to_owned(), SecretString::from("n3w"))].into(),
-            stop: Default::default(),
-            enable: Default::default(),
-            gaps: BTreeMap::new(),
-            by: "test".into(),
-        };
-        let done = instances::reauthenticate(
-            &self.db,
-            &self.id,
-            new,
-            self.clock.now(),
-            entry("instance.reauthenticate"),
-        );
-        done.await.expect("onboarded");
+        reauthenticate(&self.db, &self.clock, &self.id, "Acme").await;
     }
+}
+
+/// Each instance is at an address of its own.
+fn origins(name: &str) -> BTreeMap<String, String> {
+    [("main".to_owned(), format!("https://{}.example.com", name.to_lowercase()))].into()
+}
+
+pub(super) async fn reauthenticate(db: &Db, clock: &HandClock, id: &InstanceId, name: &str) {
+    let new = NewCredential {
+        auth: "token".into(),
+        settings: BTreeMap::new(),
+        origins: origins(name),
+        identity: identity(),
+        secrets: [("token".to_owned(), SecretString::from("n3w"))].into(),
+        stop: Default::default(),
+        enable: Default::default(),
+        gaps: BTreeMap::new(),
+        by: "test".into(),
+    };
+    let done = instances::reauthenticate(db, id, new, clock.now(), entry("instance.reauthenticate"));
+    done.await.expect("onboarded");
 }
