@@ -212,6 +212,10 @@ impl<'s, 'a> Lister<'s, 'a> {
             || if at.is_whole() { "The answer".to_owned() } else { "The place of the records".to_owned() };
         let single;
         let items: &[Json] = match at.get(json) {
+            // A single object that is a list of nothing was not answered: there is always one.
+            Found::Value(Json::Array(items)) if items.is_empty() && self.dataset.spec.key.is_none() => {
+                return Err("The answer is an empty list where an object is documented".to_owned());
+            }
             Found::Value(Json::Array(items)) => items,
             Found::Value(object @ Json::Object(_)) => {
                 single = object;

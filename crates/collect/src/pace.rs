@@ -83,6 +83,11 @@ impl Pace {
         }
     }
 
+    /// Whether anything has answered.
+    pub(crate) fn is_open(&self) -> bool {
+        self.opened.load(Ordering::Relaxed)
+    }
+
     /// How many requests at once.
     pub(crate) fn concurrency(&self) -> usize {
         (self.throttle.concurrency as usize).clamp(1, 64)

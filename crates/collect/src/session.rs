@@ -225,12 +225,13 @@ impl<'a> Session<'a> {
         let mut url = ask.url.clone();
         let pool = if ask.graphql.is_some() { Pool::Graphql } else { Pool::Rest };
         let (mut tries, mut throttled, mut redirects, mut renewed) = (0, 0, 0, false);
+        // Kept over the retries until anything has answered: the others need not find out for themselves.
+        let mut turn = None;
         loop {
             self.ready(ask, pool).await?;
-            let turn = match &who {
-                Who::Credential => self.pace.turn().await,
-                Who::Given(_) => None,
-            };
+            if turn.is_none() && matches!(who, Who::Credential) {
+                turn = self.pace.turn().await;
+            }
             // While this one waited for its turn, another may have learnt that there is no point.
             self.ready(ask, pool).await?;
             let (headers, generation) = match &who {
@@ -239,7 +240,12 @@ impl<'a> Session<'a> {
             };
             self.pace.slot(self.clock).await;
             let answer = self.send(ask, &url, headers).await;
-            drop(turn);
+            if answer.is_ok() {
+                self.pace.open();
+            }
+            if self.pace.is_open() {
+                turn = None;
+            }
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(Failed::Spent(fault)) => return Err(Halt::Fault(fault)),
@@ -249,7 +255,6 @@ impl<'a> Session<'a> {
                 }
                 Err(Failed::Net(error)) => return Err(Halt::Fault(self.unanswered(ask, error))),
             };
-            self.pace.open();
             let now = self.clock.now();
             self.pace.learn(pool, &answer.headers, now);
             self.watch.learn(self, ask, &answer.headers);

@@ -121,7 +121,10 @@ pub(super) fn classify(error: &reqwest::Error, host: &str, seconds: u32, connect
             format!("{host} did not answer completely within {seconds} s"),
         );
     }
-    if error.is_decode() {
+    // A body that ends early is reported as one that cannot be decoded; only bad data is the vendor's doing.
+    if error.is_decode()
+        && matches!(io_kind(error), Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput))
+    {
         return NetError::protocol(format!("The answer of {host} cannot be decompressed"));
     }
     if error.is_builder() {

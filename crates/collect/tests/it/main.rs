@@ -1,0 +1,13 @@
+//! The connector engine against servers of this machine: every mechanism, and every fault over every application.
+
+mod answers;
+mod auth;
+mod fanout;
+mod interrupted;
+mod matrix;
+mod network;
+mod paging;
+mod preflight;
+mod secrets;
+mod support;
+mod throttle;

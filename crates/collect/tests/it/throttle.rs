@@ -1,0 +1,115 @@
+//! Rate limits: short waits inside the run, long ones that end the lease.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use collect::{Collected, Quiet};
+use model::scan::FailureCause;
+use model::time::Duration;
+use serde_json::json;
+
+use crate::support::*;
+
+const THROTTLE: &str = r#"
+[throttle]
+limit_header = "x-limit"
+remaining_header = "x-left"
+reset_header = "x-reset"
+"#;
+
+fn app_of() -> std::sync::Arc<catalog::App> {
+    app(&manifest(&format!("{THROTTLE}{}", listing("items", r#"{ path = "/items" }"#, ""))))
+}
+
+fn ok() -> Answer {
+    json(json!([{ "id": 1, "name": "a" }]))
+}
+
+async fn collected(server: &Server, request: collect::RunRequest) -> Collected {
+    collect::run(&outbound(), &target(&app_of(), server), &token(), &server.clock, request, &Quiet).await
+}
+
+/// Answers `first` so many times, then well.
+async fn after(times: usize, first: Answer) -> Server {
+    let turn = AtomicUsize::new(0);
+    Server::start(move |_| if turn.fetch_add(1, Ordering::SeqCst) < times { first.clone() } else { ok() })
+        .await
+}
+
+#[tokio::test]
+async fn short_waits_are_spent_inside_the_run() {
+    let server = after(1, status(429).with("retry-after", "30")).await;
+    let Collected::Done(done) = collected(&server, request()).await else { panic!("it should not wait") };
+    assert!(dataset(&done, "items").availability.is_complete());
+    assert_eq!(done.snapshot.cost.throttled_ms, 30_000);
+    assert_eq!((done.snapshot.finished_at - done.snapshot.started_at).0, 30_000);
+}
+
+#[tokio::test]
+async fn long_waits_end_the_lease() {
+    let server = after(1, status(429).with("retry-after", "3000")).await;
+    let Collected::Waiting { until, .. } = collected(&server, request()).await else {
+        panic!("it should wait")
+    };
+    assert_eq!(until, START + Duration::seconds(3000));
+    assert_eq!(server.count(), 1);
+}
+
+#[tokio::test]
+async fn a_wait_past_the_deadline_is_a_failure() {
+    let server = after(1, status(429).with("retry-after", "20000")).await;
+    let Collected::Done(done) = collected(&server, request()).await else { panic!("no use in waiting") };
+    let fault = fault(dataset(&done, "items"));
+    assert_eq!((fault.cause, fault.status), (FailureCause::Throttled, Some(429)));
+    assert_eq!(done.blocked_until, Some(START + Duration::seconds(20_000)));
+}
+
+#[tokio::test]
+async fn an_untold_limit_is_tried_a_little_and_then_waited_for() {
+    let server = after(usize::MAX, status(429)).await;
+    let Collected::Waiting { until, .. } = collected(&server, request()).await else {
+        panic!("it should wait")
+    };
+    assert_eq!(server.count(), 4);
+    assert!(until > START + Duration::minutes(5));
+}
+
+#[tokio::test]
+async fn a_403_with_an_empty_budget_is_a_rate_limit() {
+    let reset = (START.0 / 1000 + 20).to_string();
+    let server = after(1, error(403, "slow down").with("x-left", "0").with("x-reset", reset)).await;
+    let Collected::Done(done) = collected(&server, request()).await else { panic!("it should not wait") };
+    assert!(dataset(&done, "items").availability.is_complete());
+    assert_eq!((done.snapshot.finished_at - done.snapshot.started_at).0, 20_000);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_inside_a_vendors_back_off() {
+    let server = after(0, ok()).await;
+    let mut inside = request();
+    inside.blocked_until = Some(START + Duration::minutes(10));
+    let Collected::Waiting { until, .. } = collected(&server, inside).await else { panic!("it should wait") };
+    assert_eq!((until, server.count()), (START + Duration::minutes(10), 0));
+
+    let mut nearly_over = request();
+    nearly_over.blocked_until = Some(START + Duration::seconds(10));
+    let Collected::Done(done) = collected(&server, nearly_over).await else { panic!("it should not wait") };
+    assert_eq!((done.snapshot.finished_at - done.snapshot.started_at).0, 10_000);
+}
+
+#[tokio::test]
+async fn our_own_pace_holds_after_the_burst() {
+    let datasets: String = (0..6).map(|n| listing(&format!("d{n}"), r#"{ path = "/items" }"#, "")).collect();
+    let app = app(&manifest(&format!("[throttle]\nper_second = 2\nburst = 3\n{datasets}")));
+    let server = after(0, ok()).await;
+    let done = run(&app, &server).await;
+    // Three at once, then one each half second.
+    assert_eq!((done.snapshot.finished_at - done.snapshot.started_at).0, 1500);
+}
+
+#[tokio::test]
+async fn the_deadline_ends_everything() {
+    let server = after(0, ok()).await;
+    server.clock.advance(Duration::hours(3));
+    let Collected::Done(done) = collected(&server, request()).await else { panic!("it should end") };
+    assert_eq!((fault(dataset(&done, "items")).cause, server.count()), (FailureCause::Throttled, 0));
+}
