@@ -3,6 +3,8 @@
 #[path = "../../examples/gallery/samples/mod.rs"]
 mod samples;
 
+mod hostile;
+mod outline;
 mod outlines;
 mod requests;
 mod support;

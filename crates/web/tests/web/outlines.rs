@@ -3,8 +3,9 @@
 
 use http::StatusCode;
 
+use crate::outline::outline;
 use crate::samples::Samples;
-use crate::support::{Site, get, outline};
+use crate::support::{Site, get};
 
 async fn snapshot(name: &str, path: &str) {
     let page = Site::samples().get(path).await;

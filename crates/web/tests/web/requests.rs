@@ -2,8 +2,9 @@
 
 use http::{Request, StatusCode, header};
 
+use crate::outline::outline;
 use crate::samples::Samples;
-use crate::support::{Site, get, outline, post};
+use crate::support::{Site, get, post};
 
 /// Every address that changes something, with fields that would be accepted.
 const CHANGES: [(&str, &str); 16] = [

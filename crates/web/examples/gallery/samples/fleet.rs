@@ -7,7 +7,7 @@ use model::view::{
     Mark, NextStep, ScanMark, SeverityCounts, Status, Tile, WarningLine,
 };
 
-use super::{ago, dana, directory, instance, jon, now, paging};
+use super::{HOSTILE, HOSTILE_ID, ago, dana, directory, instance, jon, now, paging};
 
 pub(crate) fn status(mark: Mark, note: &str, sentence: &str) -> Status {
     Status {
@@ -143,6 +143,36 @@ pub(crate) fn tiles() -> Vec<Tile> {
     vec![globex, acme, hooli, open_source, initech, directory, umbrella]
 }
 
+/// An application whose every text tries to be more than text.
+fn hostile() -> Tile {
+    let mut tile = tile(
+        instance(HOSTILE_ID, HOSTILE, HOSTILE),
+        Status {
+            mark: Mark::Unhealthy,
+            word: HOSTILE.to_owned(),
+            note: HOSTILE.to_owned(),
+            sentence: HOSTILE.to_owned(),
+            since: None,
+        },
+        scans([Mark::Up, Mark::Unhealthy, Mark::NotEnabled]),
+        counts(1, 1, 1, 1, 1),
+    );
+    tile.instance.app_name = HOSTILE.to_owned();
+    tile.owner.iter_mut().for_each(|o| o.name = HOSTILE.to_owned());
+    tile.scans.iter_mut().for_each(|s| s.status.note = HOSTILE.to_owned());
+    tile.warning = Some(warning(HOSTILE, HOSTILE, 9));
+    tile
+}
+
+/// A tile by its id, the hostile one included.
+pub(crate) fn tile_of(id: &str) -> Option<Tile> {
+    if id == HOSTILE_ID {
+        Some(hostile())
+    } else {
+        tiles().into_iter().find(|t| t.instance.id.as_str() == id)
+    }
+}
+
 fn choice(value: &str, title: &str, count: u64, active: bool) -> FacetChoice {
     FacetChoice { value: value.to_owned(), title: title.to_owned(), count: Some(count), active }
 }
@@ -151,6 +181,9 @@ fn choice(value: &str, title: &str, count: u64, active: bool) -> FacetChoice {
 pub(crate) fn applications(query: &ApplicationsQuery) -> ApplicationsPage {
     let mut tiles = tiles();
     tiles.retain(|t| query.status.is_none_or(|s| t.status.mark == s));
+    if query.search.as_deref() == Some("hostile") {
+        tiles = vec![hostile()];
+    }
     let fresh = query.search.as_deref() == Some("new");
     if fresh || query.search.as_deref() == Some("nothing") {
         tiles.clear();
@@ -219,7 +252,7 @@ pub(crate) fn applications(query: &ApplicationsQuery) -> ApplicationsPage {
 
 /// The heading of an application.
 pub(crate) fn header(id: &str) -> Option<ApplicationHeader> {
-    let tile = tiles().into_iter().find(|t| t.instance.id.as_str() == id)?;
+    let tile = tile_of(id)?;
     let mut warnings: Vec<WarningLine> = tile.warning.into_iter().collect();
     if tile.more_warnings > 0 {
         warnings.push(WarningLine {

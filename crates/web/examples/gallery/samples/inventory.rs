@@ -9,7 +9,7 @@ use model::view::{
 };
 
 use super::fleet::tiles;
-use super::{ago, directory, is, now, paging, questions};
+use super::{HOSTILE, HOSTILE_ID, ago, directory, is, now, paging, questions};
 
 fn risk(severity: Severity, says: &str) -> RiskTag {
     RiskTag { finding: "f-i-acme-1".into(), severity, says: says.to_owned() }
@@ -55,6 +55,13 @@ fn account_rows(instance: &InstanceRef) -> Vec<AccountRow> {
     bot.kind = is("bot");
     bot.second_factor = Known::Absent;
     bot.idp_linked = Known::Is(false);
+    if instance.id.as_str() == HOSTILE_ID {
+        let mut all = row(HOSTILE, is(HOSTILE));
+        all.id = "hostile".to_owned();
+        (all.kind, all.state, all.role) = (is(HOSTILE), is(HOSTILE), is(HOSTILE));
+        all.risks = vec![risk(Severity::High, HOSTILE)];
+        return vec![all];
+    }
     vec![owner, outside, row("amira.haddad", is("Amira Haddad")), bot]
 }
 
@@ -154,6 +161,12 @@ fn plugin_rows(instance: &InstanceRef) -> Vec<PluginRow> {
     token.users = Known::Is(1);
     let mut key = row("key/1", "deploy key of acme/website", "deploy_key", is("low"));
     key.active = Known::Is(false);
+    if instance.id.as_str() == HOSTILE_ID {
+        let mut all = row("hostile", HOSTILE, HOSTILE, is(HOSTILE));
+        (all.publisher, all.level, all.reach) = (is(HOSTILE), is(HOSTILE), is(HOSTILE));
+        all.risks = vec![risk(Severity::High, HOSTILE)];
+        return vec![all];
+    }
     vec![ci, hook, token, key]
 }
 

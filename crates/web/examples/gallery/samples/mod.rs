@@ -18,6 +18,16 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::parse("2026-11-22T14:30:00Z").expect("a valid instant")
 }
 
+/// Text that would be an element, end an attribute or break a line if it were not escaped.
+pub(crate) const HOSTILE: &str = "\"'><img src=x onerror=alert(1)>&amp;\u{202e}";
+/// The application whose every text is [`HOSTILE`]; found by its id or by searching for `hostile`.
+pub(crate) const HOSTILE_ID: &str = "i-hostile";
+
+/// `text`, unless it belongs to the hostile application.
+fn told(instance: &InstanceRef, text: &str) -> String {
+    if instance.id.as_str() == HOSTILE_ID { HOSTILE.to_owned() } else { text.to_owned() }
+}
+
 fn ago(length: Duration) -> Timestamp {
     now() - length
 }

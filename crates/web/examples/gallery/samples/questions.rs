@@ -10,8 +10,8 @@ use model::view::{
     Html, InstanceRef, Link, NextStep, SeverityCounts,
 };
 
-use super::fleet::tiles;
-use super::{ago, now, paging};
+use super::fleet::{tile_of, tiles};
+use super::{HOSTILE_ID, ago, now, paging, told};
 
 const QUESTIONS: [(&str, &str, Severity, &str, &str, &str, ScanKind); 6] = [
     (
@@ -80,12 +80,12 @@ pub(crate) fn rows(instance: &InstanceRef, most: usize) -> Vec<FindingRow> {
             id: format!("f-{}-{at}", instance.id).into(),
             instance: instance.clone(),
             check: (*check).into(),
-            title: (*title).to_owned(),
+            title: told(instance, title),
             severity: *severity,
             state: if at == 1 { FindingState::InProgress } else { FindingState::New },
-            resource: (*resource).to_owned(),
-            resource_kind: (*kind).to_owned(),
-            says: (*says).to_owned(),
+            resource: told(instance, resource),
+            resource_kind: told(instance, kind),
+            says: told(instance, says),
             scan: *scan,
             first_seen_at: ago(Duration::days(3 * at as i64 + 1)),
             last_seen_at: ago(Duration::minutes(if *scan == ScanKind::Accounts { 150 } else { 12 })),
@@ -168,18 +168,19 @@ fn remedy() -> Html {
 }
 
 pub(crate) fn finding(id: &str) -> Option<FindingPage> {
-    let tiles = tiles();
+    let tiles: Vec<_> = tiles().into_iter().chain(tile_of(HOSTILE_ID)).collect();
     let row = tiles.iter().flat_map(|t| rows(&t.instance, QUESTIONS.len())).find(|r| r.id.as_str() == id)?;
+    let at = row.instance.clone();
     let same = rows(&row.instance, 3).into_iter().filter(|r| r.id != row.id).take(1).collect();
     Some(FindingPage {
         now: now(),
         evidence: vec![
             EvidenceRow {
-                field: "two_factor_requirement_enabled".to_owned(),
-                value: "false".to_owned(),
-                wanted: "true".to_owned(),
+                field: told(&at, "two_factor_requirement_enabled"),
+                value: told(&at, "false"),
+                wanted: told(&at, "true"),
                 dataset: "Organisation".to_owned(),
-                request: "GET https://api.github.com/orgs/acme".to_owned(),
+                request: told(&at, "GET https://api.github.com/orgs/acme"),
                 at: row.last_seen_at,
             },
             EvidenceRow {

@@ -6,7 +6,7 @@ use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::time::Duration;
 use model::view::{DayBar, DayCell, FaultView, GapView, Mark, RunRow, RungState, RungView};
 
-use super::{ago, now};
+use super::{HOSTILE, ago, now};
 
 /// A run that ended `minutes` ago.
 pub(crate) fn run(kind: ScanKind, outcome: RunOutcome, minutes: i64) -> RunRow {
@@ -111,6 +111,29 @@ fn fault(outcome: RunOutcome) -> FaultView {
         },
         who_can: "An owner of the GitHub organisation".to_owned(),
     }
+}
+
+/// The same runs with hostile words in every place where a vendor's or the catalogue's words stand.
+pub(crate) fn hostile(mut log: Vec<RunRow>) -> Vec<RunRow> {
+    let text = || HOSTILE.to_owned();
+    for run in &mut log {
+        run.sentence = text();
+        if let Some(view) = &mut run.fault {
+            view.remedy = text();
+            view.who_can = text();
+            view.fault.request = Some(text());
+            view.fault.vendor_message = Some(text());
+            view.fault.request_id = Some(text());
+            view.fault.needs = vec![text()];
+            view.ladder.iter_mut().for_each(|rung| rung.detail = text());
+        }
+        for gap in &mut run.gaps {
+            gap.title = text();
+            gap.reason = text();
+            gap.needs = vec![text()];
+        }
+    }
+    log
 }
 
 /// A run log.

@@ -7,20 +7,20 @@ use model::time::Duration;
 use model::view::{
     ApplicationHeader, CatalogueApp, CatalogueAppsPage, CheckTotals, CredentialCard, CredentialFormPage,
     CredentialInput, DriftPage, DriftRow, Facet, FacetChoice, FormChoice, HistoryPage, HistoryQuery, Html,
-    InputField, InventorySummary, Known, Mark, PausedView, PermissionRow, PreflightPage, ReadinessRow,
-    Removal, RunningView, ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage, ShrunkView,
-    SummaryPage, Unjudged,
+    InputField, InstanceRef, InventorySummary, Known, Mark, PausedView, PermissionRow, PreflightPage,
+    ReadinessRow, Removal, RunningView, ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage,
+    ShrunkView, SummaryPage, Unjudged,
 };
 
-use super::fleet::{status, tiles};
-use super::{ago, dana, jon, now, paging, questions, runs};
+use super::fleet::{status, tile_of, tiles};
+use super::{HOSTILE_ID, ago, dana, jon, now, paging, questions, runs, told};
 
 fn marks(header: &ApplicationHeader) -> Vec<ScanMark> {
-    tiles().into_iter().find(|t| t.instance.id == header.instance.id).map(|t| t.scans).unwrap_or_default()
+    tile_of(header.instance.id.as_str()).map(|t| t.scans).unwrap_or_default()
 }
 
 pub(crate) fn summary(header: ApplicationHeader) -> SummaryPage {
-    let tile = tiles().into_iter().find(|t| t.instance.id == header.instance.id);
+    let tile = tile_of(header.instance.id.as_str());
     let findings = tile.as_ref().and_then(|t| t.findings);
     let has = findings.is_some_and(|f| f.total() > 0);
     SummaryPage {
@@ -65,13 +65,13 @@ pub(crate) fn summary(header: ApplicationHeader) -> SummaryPage {
             groups: vec![("High access".to_owned(), Some(4)), ("Not graded".to_owned(), Some(2))],
             collected_at: Some(ago(Duration::hours(3))),
         }),
-        drift: if has { drift_rows() } else { Vec::new() },
+        drift: if has { drift_rows(&header.instance) } else { Vec::new() },
         findings,
         header,
     }
 }
 
-fn drift_rows() -> Vec<DriftRow> {
+fn drift_rows(instance: &InstanceRef) -> Vec<DriftRow> {
     let row = |minutes,
                dataset: &str,
                resource: &str,
@@ -80,9 +80,9 @@ fn drift_rows() -> Vec<DriftRow> {
                after: Option<&str>| DriftRow {
         at: ago(Duration::minutes(minutes)),
         dataset: dataset.to_owned(),
-        resource: resource.to_owned(),
+        resource: told(instance, resource),
         field: field.map(str::to_owned),
-        before: before.map(str::to_owned),
+        before: before.map(|b| told(instance, b)),
         after: after.map(str::to_owned),
     };
     vec![
@@ -100,7 +100,7 @@ fn drift_rows() -> Vec<DriftRow> {
 }
 
 pub(crate) fn drift(header: ApplicationHeader) -> DriftPage {
-    let rows = if header.open_findings.unwrap_or(0) > 0 { drift_rows() } else { Vec::new() };
+    let rows = if header.open_findings.unwrap_or(0) > 0 { drift_rows(&header.instance) } else { Vec::new() };
     DriftPage { now: now(), header, paging: paging(rows.len() as u64, &Default::default()), rows }
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn history(header: ApplicationHeader, query: &HistoryQuery) -> Histor
         }],
         bars: scans.iter().map(|s| (s.kind, runs::bar(s.status.mark))).collect(),
         paging: paging(all.len() as u64, &query.cut),
-        runs: all,
+        runs: if header.instance.id.as_str() == HOSTILE_ID { runs::hostile(all) } else { all },
         header,
     }
 }
@@ -158,6 +158,8 @@ fn card(header: &ApplicationHeader, mark: &ScanMark) -> ScanCard {
         Mark::NotEnabled => ("Not enabled: the credential lacks members:read.", vec![]),
         Mark::Paused => ("Paused; Up before.", vec![]),
     };
+    let advice = advice.into_iter().map(|a: String| told(&header.instance, &a)).collect();
+    let log = if header.instance.id.as_str() == HOSTILE_ID { runs::hostile(log) } else { log };
     ScanCard {
         kind,
         enabled: shown != Mark::NotEnabled,
@@ -190,7 +192,11 @@ fn card(header: &ApplicationHeader, mark: &ScanMark) -> ScanCard {
         reauthenticate: matches!(shown, Mark::Down | Mark::Unhealthy),
         bar: runs::bar(shown),
         log,
-        missing: if shown == Mark::NotEnabled { vec!["members:read".to_owned()] } else { Vec::new() },
+        missing: if shown == Mark::NotEnabled {
+            vec![told(&header.instance, "members:read")]
+        } else {
+            Vec::new()
+        },
         how_to_grant: Html(
             "<ol><li>Open the app's settings.</li><li>Set <strong>Members</strong> to read-only.</li></ol>"
                 .to_owned(),
@@ -226,8 +232,8 @@ pub(crate) fn settings(header: ApplicationHeader, may_change: bool) -> SettingsP
         scans: marks(&header).iter().map(|m| card(&header, m)).collect(),
         credential: CredentialCard {
             kind: "GitHub App".to_owned(),
-            subject: "app 1234 (parapet-acme)".to_owned(),
-            tenant_uid: "9919".to_owned(),
+            subject: told(&header.instance, "app 1234 (parapet-acme)"),
+            tenant_uid: told(&header.instance, "9919"),
             tenant_name: header.instance.tenant.clone(),
             permissions: vec![
                 permission("administration:read", &[Config], &[], Known::Is(true), false),
