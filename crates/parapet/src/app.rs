@@ -107,7 +107,9 @@ async fn add(args: AddArgs) -> Result<ExitCode, Failure> {
     let world = World::open(args.config.config.as_ref()).await?;
     let app = product(&world.catalog, &args.app)?;
     let auth = if args.auth.is_empty() { app.manifest.auth.first() } else { app.auth(&args.auth) };
-    let auth = auth.ok_or_else(|| Failure::usage(format!("{} cannot authenticate by {}.", app.manifest.name, args.auth)))?;
+    let auth = auth.ok_or_else(|| {
+        Failure::usage(format!("{} cannot authenticate by {}.", app.manifest.name, args.auth))
+    })?;
     let secrets = credential::read(auth, args.credential.as_deref())?;
     let input = CredentialInput {
         deployment: args.deployment,
@@ -118,7 +120,12 @@ async fn add(args: AddArgs) -> Result<ExitCode, Failure> {
     };
     let actor = command_line();
     let page = world.ops.onboard_preflight(&actor, &app.id, input, secrets).await?;
-    say(&format!("{} as {}, sent to {}", page.identity.tenant_name, page.identity.subject, page.origins.join(", ")));
+    say(&format!(
+        "{} as {}, sent to {}",
+        page.identity.tenant_name,
+        page.identity.subject,
+        page.origins.join(", ")
+    ));
     for row in &page.scans {
         say(&format!("  {}", row.sentence));
     }
@@ -126,7 +133,10 @@ async fn add(args: AddArgs) -> Result<ExitCode, Failure> {
         output::note(&format!("the same tenant is onboarded already as {}", other.name));
     }
     let id = world.ops.onboard_save(&actor, &page.draft).await?;
-    say(&format!("Saved as {} ({id}). The server scans it at once; it runs with `parapet serve`.", page.name));
+    say(&format!(
+        "Saved as {} ({id}). The server scans it at once; it runs with `parapet serve`.",
+        page.name
+    ));
     world.db.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -153,7 +163,12 @@ fn people(page: &SettingsPage) -> String {
     lines.extend(h.warnings.iter().map(|w| format!("! {}", clean(&w.text))));
     for scan in &page.scans {
         lines.push(String::new());
-        lines.push(format!("{} {}: {}", scan.status.mark.glyph(), scan.kind.title(), clean(&scan.status.sentence)));
+        lines.push(format!(
+            "{} {}: {}",
+            scan.status.mark.glyph(),
+            scan.kind.title(),
+            clean(&scan.status.sentence)
+        ));
         lines.extend(scan.advice.iter().map(|a| format!("  {}", clean(a))));
         if let Some(fault) = scan.last.as_ref().and_then(|l| l.fault.as_ref()) {
             lines.push(format!("  {}", clean(&fault.remedy)));
@@ -165,7 +180,12 @@ fn people(page: &SettingsPage) -> String {
     }
     let c = &page.credential;
     lines.push(String::new());
-    lines.push(format!("Credential: {}, as {}, since {}", c.kind, clean(&c.subject), words::relative(c.since, now)));
+    lines.push(format!(
+        "Credential: {}, as {}, since {}",
+        c.kind,
+        clean(&c.subject),
+        words::relative(c.since, now)
+    ));
     lines.join("\n")
 }
 
@@ -187,6 +207,25 @@ async fn remove(name: &str, yes: bool, config: &ConfigArgs) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
+fn wrong_examples(check: &catalog::Check) -> Vec<String> {
+    check
+        .examples
+        .iter()
+        .filter_map(|example| {
+            let says = catalog::examples::run(check, example).outcome;
+            (says != example.expected).then(|| {
+                format!(
+                    "{}:{}: the example is {}, but the check says {}",
+                    check.file.display(),
+                    example.line,
+                    example.expected.as_str(),
+                    says.as_str()
+                )
+            })
+        })
+        .collect()
+}
+
 async fn try_folder(args: TryArgs) -> Result<ExitCode, Failure> {
     if !args.folder.join("apps").is_dir() {
         return Err(Failure::usage(format!(
@@ -201,14 +240,12 @@ async fn try_folder(args: TryArgs) -> Result<ExitCode, Failure> {
     let own: Vec<_> = loaded.catalog.apps.values().filter(|a| !a.builtin).collect();
     for app in &own {
         say(&format!("{}: {} datasets, {} checks", app.id, app.datasets.len(), app.checks.len()));
-        for check in &app.checks {
-            for failure in catalog::examples::run(check) {
-                output::note(&failure.to_string());
-            }
-        }
     }
-    let examples_fail = own.iter().flat_map(|a| &a.checks).any(|c| !catalog::examples::run(c).is_empty());
-    if !loaded.errors.is_empty() || examples_fail {
+    let wrong: Vec<String> = own.iter().flat_map(|a| &a.checks).flat_map(|c| wrong_examples(c)).collect();
+    for text in &wrong {
+        output::note(text);
+    }
+    if !loaded.errors.is_empty() || !wrong.is_empty() {
         return Err(Failure::usage("The folder is not right yet; see above."));
     }
     if own.is_empty() {

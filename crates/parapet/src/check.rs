@@ -8,10 +8,10 @@ use model::id::CheckId;
 use serde_json::json;
 
 use crate::cli::{CheckCommand, ConfigArgs};
+use crate::eval;
 use crate::failure::Failure;
 use crate::output::{clean, say, table};
 use crate::wiring::{self, World};
-use crate::eval;
 
 pub(crate) async fn run(command: CheckCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -67,7 +67,8 @@ fn list(
 
 fn find<'a>(catalog: &'a catalog::Catalog, id: &str) -> Result<(&'a App, &'a Check), Failure> {
     let wanted = CheckId::from(id);
-    let found = catalog.apps.values().find_map(|a| a.checks.iter().find(|c| c.id == wanted).map(|c| (&**a, &**c)));
+    let found =
+        catalog.apps.values().find_map(|a| a.checks.iter().find(|c| c.id == wanted).map(|c| (&**a, &**c)));
     found.ok_or_else(|| match catalog.retired.get(&wanted) {
         Some(why) => Failure::usage(format!("The check {id} was retired: {why}")),
         None => Failure::usage(format!("There is no check {id}. `parapet check list` shows them.")),
@@ -77,7 +78,14 @@ fn find<'a>(catalog: &'a catalog::Catalog, id: &str) -> Result<(&'a App, &'a Che
 fn page(app: &App, check: &Check) -> String {
     let mut lines = vec![
         check.title.clone(),
-        format!("{} (revision {}), {}, {} of {}", check.id, check.revision, check.severity, check.scan.title(), app.manifest.name),
+        format!(
+            "{} (revision {}), {}, {} of {}",
+            check.id,
+            check.revision,
+            check.severity,
+            check.scan.title(),
+            app.manifest.name
+        ),
         String::new(),
         format!("asked of  {}", check.over.as_str()),
     ];
@@ -128,7 +136,10 @@ async fn explain(
         .filter(|r| r.check == check.id && resource.is_none_or(|wanted| r.resource == wanted))
         .collect();
     if as_json {
-        say(&format!("{:#}", json!({ "check": check.id, "at": tally.at, "tally": tally.tally, "results": results })));
+        say(&format!(
+            "{:#}",
+            json!({ "check": check.id, "at": tally.at, "tally": tally.tally, "results": results })
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     say(&page(&app, check));
@@ -142,7 +153,9 @@ async fn explain(
     }
     if results.is_empty() {
         match resource {
-            Some(name) => say(&format!("{name} is not among the stored results: it passes, or is not there. Passes keep no evidence.")),
+            Some(name) => say(&format!(
+                "{name} is not among the stored results: it passes, or is not there. Passes keep no evidence."
+            )),
             None => say("Passes keep no evidence."),
         }
     }
@@ -161,7 +174,14 @@ fn one(result: &CheckResult) -> String {
     };
     let mut lines = vec![format!("\n{} {verb}: {}", clean(&result.resource), clean(&result.says))];
     for e in &result.evidence {
-        lines.push(format!("  {} = {}   ({}, {}, {})", e.field, clean(&e.value.to_string()), e.dataset, e.request, e.at));
+        lines.push(format!(
+            "  {} = {}   ({}, {}, {})",
+            e.field,
+            clean(&e.value.to_string()),
+            e.dataset,
+            e.request,
+            e.at
+        ));
     }
     if !result.needs.is_empty() {
         lines.push(format!("  would be decided with: {}", result.needs.join(", ")));

@@ -40,7 +40,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Key(KeyCommand),
     /// Look at configuration, database, key and catalogue, and say what is wrong
-    #[command(after_help = "Examples:\n  parapet doctor --config parapet.toml\n\nExit codes: 0 all well, 2 something is wrong.")]
+    #[command(
+        after_help = "Examples:\n  parapet doctor --config parapet.toml\n\nExit codes: 0 all well, 2 something is wrong."
+    )]
     Doctor(ConfigArgs),
 }
 
@@ -191,7 +193,9 @@ pub(crate) enum AppCommand {
         json: bool,
     },
     /// Onboard an application: verifies the credential, shows what will run, then saves
-    #[command(after_help = "Examples:\n  PARAPET_TOKEN=... parapet app add github --set organization=acme --auth token --name \"Acme GitHub\"")]
+    #[command(
+        after_help = "Examples:\n  PARAPET_TOKEN=... parapet app add github --set organization=acme --auth token --name \"Acme GitHub\""
+    )]
     Add(AddArgs),
     /// Show one application: its scans, their health, credential and warnings
     #[command(after_help = "Examples:\n  parapet app show \"Acme GitHub\"")]
@@ -216,7 +220,9 @@ pub(crate) enum AppCommand {
         config: ConfigArgs,
     },
     /// Load a catalogue folder, run the examples of its checks, and optionally scan with it once
-    #[command(after_help = "Examples:\n  parapet app try ./my-catalog\n  PARAPET_TOKEN=... parapet app try ./my-catalog --app myapp --set address=https://myapp.example.com")]
+    #[command(
+        after_help = "Examples:\n  parapet app try ./my-catalog\n  PARAPET_TOKEN=... parapet app try ./my-catalog --app myapp --set address=https://myapp.example.com"
+    )]
     Try(TryArgs),
 }
 
@@ -272,7 +278,9 @@ pub(crate) struct TryArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CheckCommand {
     /// List checks
-    #[command(after_help = "Examples:\n  parapet check list --app github\n  parapet check list --severity critical --json")]
+    #[command(
+        after_help = "Examples:\n  parapet check list --app github\n  parapet check list --severity critical --json"
+    )]
     List {
         /// Only of this product
         #[arg(long)]
@@ -295,7 +303,9 @@ pub(crate) enum CheckCommand {
         catalogue: CatalogueArgs,
     },
     /// Explain how a check was decided in the latest stored run of an application
-    #[command(after_help = "Examples:\n  parapet check explain github/org-requires-2fa --instance \"Acme GitHub\"\n  parapet check explain github/branch-protected --instance \"Acme GitHub\" --resource website")]
+    #[command(
+        after_help = "Examples:\n  parapet check explain github/org-requires-2fa --instance \"Acme GitHub\"\n  parapet check explain github/branch-protected --instance \"Acme GitHub\" --resource website"
+    )]
     Explain {
         /// Its id
         id: String,
@@ -312,7 +322,9 @@ pub(crate) enum CheckCommand {
         json: bool,
     },
     /// Evaluate an expression of the check language over a JSON record
-    #[command(after_help = "Examples:\n  echo '{\"two_factor\": null}' | parapet check eval 'two_factor == true'\n  parapet check eval 'age_days > 30' --record record.json\n\nA field that the record lacks is unknown. Null is a value.")]
+    #[command(
+        after_help = "Examples:\n  echo '{\"two_factor\": null}' | parapet check eval 'two_factor == true'\n  parapet check eval 'age_days > 30' --record record.json\n\nA field that the record lacks is unknown. Null is a value."
+    )]
     Eval {
         /// The expression
         expression: String,
@@ -331,7 +343,9 @@ pub(crate) enum CheckCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make a sealing key: credentials in the database can only be read with it
-    #[command(after_help = "Examples:\n  parapet key new parapet.key\n\nKeep a copy apart from the database's backups.")]
+    #[command(
+        after_help = "Examples:\n  parapet key new parapet.key\n\nKeep a copy apart from the database's backups."
+    )]
     New {
         /// File to write; must not exist
         file: PathBuf,

@@ -69,7 +69,9 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
         Failure::usage(format!("{shown}:{line}:{column}: {}.", e.message().trim_end_matches('.')))
     })?;
     if config.engine.workers == 0 {
-        return Err(Failure::usage(format!("{shown}: engine.workers must be at least 1, or nothing would be scanned.")));
+        return Err(Failure::usage(format!(
+            "{shown}: engine.workers must be at least 1, or nothing would be scanned."
+        )));
     }
     Ok(config)
 }

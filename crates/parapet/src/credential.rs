@@ -23,8 +23,9 @@ pub(crate) fn read(auth: &Auth, from: Option<&Path>) -> Result<Secrets, Failure>
             from_text(auth, &text, "standard input")
         }
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|e| Failure::usage(format!("The credential {} cannot be read: {e}.", path.display())))?;
+            let text = std::fs::read_to_string(path).map_err(|e| {
+                Failure::usage(format!("The credential {} cannot be read: {e}.", path.display()))
+            })?;
             from_text(auth, &text, &path.display().to_string())
         }
     }
@@ -64,7 +65,9 @@ fn from_text(auth: &Auth, text: &str, place: &str) -> Result<Secrets, Failure> {
             Some(toml::Value::String(text)) => text,
             Some(toml::Value::Integer(number)) => number.to_string(),
             Some(_) => return Err(Failure::usage(format!("{place}: {} must be text.", field.name))),
-            None => return Err(Failure::usage(format!("{place}: {} ({}) is missing.", field.name, field.title))),
+            None => {
+                return Err(Failure::usage(format!("{place}: {} ({}) is missing.", field.name, field.title)));
+            }
         };
         values.insert(field.name.to_owned(), value.into());
     }
@@ -72,7 +75,11 @@ fn from_text(auth: &Auth, text: &str, place: &str) -> Result<Secrets, Failure> {
         None => Ok(values),
         Some(extra) => {
             let known: Vec<&str> = fields.iter().map(|f| f.name).collect();
-            Err(Failure::usage(format!("{place}: {extra} is not a field of \u{201c}{}\u{201d}, which has: {}.", auth.title, known.join(", "))))
+            Err(Failure::usage(format!(
+                "{place}: {extra} is not a field of \u{201c}{}\u{201d}, which has: {}.",
+                auth.title,
+                known.join(", ")
+            )))
         }
     }
 }

@@ -56,7 +56,8 @@ async fn world(folder: &std::path::Path) -> Result<World, Failure> {
     let mut bytes = vec![0u8; 32];
     SystemEntropy.fill(&mut bytes);
     let key = SealingKey::from_bytes(bytes).map_err(Failure::usage)?;
-    let config = Config { database: format!("sqlite:{}", folder.join("demo.db").display()), ..Config::default() };
+    let config =
+        Config { database: format!("sqlite:{}", folder.join("demo.db").display()), ..Config::default() };
     let (catalog, load_errors) = wiring::catalogue(&[])?;
     let outbound = wiring::outbound(&[], None, None, true)?;
     let now = wiring::now();
@@ -99,7 +100,13 @@ async fn onboard(ops: &Ops, roles: &[Role]) -> Result<Vec<InstanceId>, Failure> 
     let mut ids = Vec::new();
     for (at, role) in roles.iter().enumerate() {
         let mut settings = role.settings.clone();
-        settings.extend(role.credential.values.iter().filter(|(k, _)| *k == "app_id" || *k == "client_id").map(|(k, v)| (k.clone(), v.clone())));
+        settings.extend(
+            role.credential
+                .values
+                .iter()
+                .filter(|(k, _)| *k == "app_id" || *k == "client_id")
+                .map(|(k, v)| (k.clone(), v.clone())),
+        );
         let input = CredentialInput {
             deployment: role.deployment.clone(),
             auth: role.credential.auth.clone(),

@@ -29,7 +29,10 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<ExitCode, Failure> {
     tell("configuration", config.as_ref().map(|_| place).map_err(|f| Failure::usage(f.message.clone())));
     let Ok(config) = config else { return Ok(ExitCode::from(2)) };
     let key = key::load(&config.sealing_key_file);
-    tell("sealing key", key.as_ref().map(|_| "readable".to_owned()).map_err(|f| Failure::usage(f.message.clone())));
+    tell(
+        "sealing key",
+        key.as_ref().map(|_| "readable".to_owned()).map_err(|f| Failure::usage(f.message.clone())),
+    );
     let (catalog, errors) = match wiring::catalogue(&config.catalog) {
         Ok(found) => found,
         Err(failure) => {
@@ -44,9 +47,14 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<ExitCode, Failure> {
     }
     let o = &config.outbound;
     let outbound = wiring::outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), false);
-    tell("outbound client", outbound.map(|_| o.proxy.as_ref().map_or_else(|| "direct".to_owned(), |p| format!("through {p}"))));
+    tell(
+        "outbound client",
+        outbound.map(|_| o.proxy.as_ref().map_or_else(|| "direct".to_owned(), |p| format!("through {p}"))),
+    );
     if let Ok(key) = key {
-        let opened = Db::open(&config.database, &key, Arc::new(SystemEntropy), wiring::now(), Options::default()).await;
+        let opened =
+            Db::open(&config.database, &key, Arc::new(SystemEntropy), wiring::now(), Options::default())
+                .await;
         let answer = match opened {
             Ok(db) => {
                 let all = store::instances::all(&db).await.map_err(Failure::from);
@@ -61,8 +69,9 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<ExitCode, Failure> {
     let free = std::net::TcpListener::bind(config.listen);
     tell(
         "listening address",
-        free.map(|_| format!("{} is free", config.listen))
-            .map_err(|e| Failure::usage(format!("{} cannot be used: {e}. A running server explains this.", config.listen))),
+        free.map(|_| format!("{} is free", config.listen)).map_err(|e| {
+            Failure::usage(format!("{} cannot be used: {e}. A running server explains this.", config.listen))
+        }),
     );
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

@@ -23,8 +23,9 @@ pub(crate) fn run(
 ) -> Result<ExitCode, Failure> {
     let now = match now {
         None => wiring::now(),
-        Some(text) => Timestamp::parse(text)
-            .ok_or_else(|| Failure::usage(format!("{text} is not an instant; write it like 2026-01-31T08:00:00Z.")))?,
+        Some(text) => Timestamp::parse(text).ok_or_else(|| {
+            Failure::usage(format!("{text} is not an instant; write it like 2026-01-31T08:00:00Z."))
+        })?,
     };
     let text = read(record)?;
     let given: Json = serde_json::from_str(&text).map_err(|e| {
@@ -35,9 +36,8 @@ pub(crate) fn run(
     let record = Record::from_json(&given, &shape);
     // A field that the expression names and the record lacks is unknown, as it would be from a vendor.
     let env = Env { record: Some(Arc::new(shape)), dynamic: true, ..Env::default() };
-    let program = expr::compile(expression, &env, &Expected::Any).map_err(|e| {
-        Failure::usage(format!("The expression cannot be used: {e}"))
-    })?;
+    let program = expr::compile(expression, &env, &Expected::Any)
+        .map_err(|e| Failure::usage(format!("The expression cannot be used: {e}")))?;
     let (datasets, params) = (BTreeMap::new(), BTreeMap::new());
     let inputs = Inputs { datasets: &datasets, params: &params, now };
     let evaluation = program.bind(&inputs).eval(Some(&record));
@@ -49,12 +49,20 @@ pub(crate) fn run(
     let decided: Vec<(String, Json)> = evaluation
         .decided_by
         .iter()
-        .map(|f| (f.place.to_string(), f.kind.as_ref().map_or_else(|| json!(plain(&f.value)), |k| f.value.to_json(k))))
+        .map(|f| {
+            (
+                f.place.to_string(),
+                f.kind.as_ref().map_or_else(|| json!(plain(&f.value)), |k| f.value.to_json(k)),
+            )
+        })
         .collect();
     let unknown: Vec<String> = evaluation.unknown.iter().map(|u| u.place.to_string()).collect();
     if as_json {
         let decided: serde_json::Map<String, Json> = decided.into_iter().collect();
-        say(&format!("{:#}", json!({ "outcome": shown, "decided_by": decided, "unknown": unknown, "steps": evaluation.steps })));
+        say(&format!(
+            "{:#}",
+            json!({ "outcome": shown, "decided_by": decided, "unknown": unknown, "steps": evaluation.steps })
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     say(&shown);

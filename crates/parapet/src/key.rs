@@ -20,9 +20,13 @@ pub(crate) fn run(command: &KeyCommand) -> Result<ExitCode, Failure> {
     let mut bytes = [0u8; 32];
     engine::clock::SystemEntropy.fill(&mut bytes);
     let text: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    let mut to = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(|e| {
-        Failure::usage(format!("The key cannot be written to {}: {e}. Nothing was overwritten.", file.display()))
-    })?;
+    let mut to =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(|e| {
+            Failure::usage(format!(
+                "The key cannot be written to {}: {e}. Nothing was overwritten.",
+                file.display()
+            ))
+        })?;
     writeln!(to, "{text}").map_err(|e| Failure::usage(format!("The key was not written whole: {e}.")))?;
     output::say(&format!(
         "Wrote a new sealing key to {}. Keep a copy apart from the database's backups: without it stored credentials cannot be read.",

@@ -50,12 +50,12 @@ fn main() -> ExitCode {
 }
 
 /// Servers use every core; one-off commands need only one thread.
-fn runtime(
-    server: bool,
-    task: impl Future<Output = Result<ExitCode, Failure>>,
-) -> Result<ExitCode, Failure> {
-    let mut builder =
-        if server { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
+fn runtime(server: bool, task: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let mut builder = if server {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
     let runtime = builder
         .enable_all()
         .build()

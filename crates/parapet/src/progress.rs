@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use collect::{Checkpoint, DatasetState};
@@ -13,18 +14,28 @@ use model::scan::ScanKind;
 pub(crate) struct Line {
     bar: ProgressBar,
     done: AtomicU32,
+    /// What has been read, in case the vendor asks to wait for long and the run goes on later.
+    parts: Mutex<Vec<Checkpoint>>,
 }
 
 impl Line {
     pub(crate) fn new(kind: ScanKind, datasets: usize) -> Self {
-        let target =
-            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(datasets as u64), target);
         if let Ok(style) = ProgressStyle::with_template("{prefix:24} {bar:24} {pos}/{len} {msg}") {
             bar.set_style(style);
         }
         bar.set_prefix(kind.title());
-        Self { bar, done: AtomicU32::new(0) }
+        Self { bar, done: AtomicU32::new(0), parts: Mutex::default() }
+    }
+
+    /// The parts read so far.
+    pub(crate) fn take_parts(&self) -> Vec<Checkpoint> {
+        std::mem::take(&mut *self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     pub(crate) fn finish(&self) {
@@ -45,11 +56,8 @@ impl collect::Progress for Line {
         self.bar.set_message(format!("{name}: {records} records"));
     }
 
-    fn keeps_checkpoints(&self) -> bool {
-        false
-    }
-
-    fn checkpoint(&self, _: Checkpoint) -> BoxFuture<'_, ControlFlow<()>> {
+    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, ControlFlow<()>> {
+        self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(checkpoint);
         Box::pin(std::future::ready(ControlFlow::Continue(())))
     }
 }

@@ -126,7 +126,11 @@ fn way_to_authenticate<'a>(app: &'a App, id: &str) -> Result<&'a catalog::manife
     let found = if id.is_empty() { app.manifest.auth.first() } else { app.auth(id) };
     found.ok_or_else(|| {
         let known: Vec<&str> = app.manifest.auth.iter().map(|a| a.id.as_str()).collect();
-        Failure::usage(format!("{} cannot authenticate by {id}; it can by: {}.", app.manifest.name, known.join(", ")))
+        Failure::usage(format!(
+            "{} cannot authenticate by {id}; it can by: {}.",
+            app.manifest.name,
+            known.join(", ")
+        ))
     })
 }
 
@@ -135,7 +139,11 @@ fn target(app: &Arc<App>, asked: &Asked<'_>) -> Result<Target, Failure> {
     let deployment = if asked.deployment.is_empty() { first } else { asked.deployment };
     let way = app.deployment(deployment).ok_or_else(|| {
         let known: Vec<&str> = app.manifest.deployment.iter().map(|d| d.id.as_str()).collect();
-        Failure::usage(format!("{} is not hosted as {deployment}; choose one of: {}.", app.manifest.name, known.join(", ")))
+        Failure::usage(format!(
+            "{} is not hosted as {deployment}; choose one of: {}.",
+            app.manifest.name,
+            known.join(", ")
+        ))
     })?;
     let mut given: BTreeMap<String, String> = asked.settings.iter().cloned().collect();
     let mut settings = BTreeMap::new();
@@ -145,7 +153,8 @@ fn target(app: &Arc<App>, asked: &Asked<'_>) -> Result<Target, Failure> {
                 settings.insert(setting.name.clone(), value);
             }
             None if setting.optional => {}
-            None if way.address.as_ref().is_some_and(|a| a.name == setting.name) && asked.address.is_some() => {}
+            None if way.address.as_ref().is_some_and(|a| a.name == setting.name)
+                && asked.address.is_some() => {}
             None => {
                 let example = if setting.example.is_empty() { "..." } else { &setting.example };
                 return Err(Failure::usage(format!(
@@ -158,10 +167,12 @@ fn target(app: &Arc<App>, asked: &Asked<'_>) -> Result<Target, Failure> {
     if let Some(unknown) = given.keys().next() {
         return Err(Failure::usage(format!("{} has no setting {unknown}.", app.manifest.name)));
     }
-    let of = |s: &Option<catalog::manifest::Setting>| s.as_ref().and_then(|s| settings.get(&s.name)).map(String::as_str);
+    let of = |s: &Option<catalog::manifest::Setting>| {
+        s.as_ref().and_then(|s| settings.get(&s.name)).map(String::as_str)
+    };
     let address = asked.address.or_else(|| of(&way.address));
-    let origins =
-        Origins::resolve(app, deployment, of(&way.label), address).map_err(|e| Failure::usage(format!("{e}.")))?;
+    let origins = Origins::resolve(app, deployment, of(&way.label), address)
+        .map_err(|e| Failure::usage(format!("{e}.")))?;
     Ok(Target { app: app.clone(), deployment: deployment.to_owned(), settings, origins })
 }
 
@@ -188,9 +199,10 @@ async fn one(
     let line = Line::new(kind, app.datasets_of(kind).count());
     let collected = loop {
         match collect::run(outbound, target, credential, &SystemClock, request.clone(), &line).await {
-            Collected::Waiting { until, parts, .. } => {
+            Collected::Waiting { until, checkpoints } => {
                 output::note(&format!("{}: the vendor asks to wait until {until}; waiting.", kind.title()));
-                request.resume.extend(parts);
+                request.resume.extend(line.take_parts());
+                request.resume.extend(checkpoints);
                 request.blocked_until = Some(until);
                 SystemClock.sleep(until - SystemClock.now()).await;
             }
@@ -215,13 +227,9 @@ async fn one(
             Ran { started_at, finished_at: now, cost: done.snapshot.cost, records, assessment }
         }
         // Nothing stops a one-off run but the end of the process.
-        Collected::Stopped | Collected::Waiting { .. } => Ran {
-            started_at,
-            finished_at: now,
-            cost: Cost::default(),
-            records: 0,
-            assessment: stopped(now),
-        },
+        Collected::Stopped | Collected::Waiting { .. } => {
+            Ran { started_at, finished_at: now, cost: Cost::default(), records: 0, assessment: stopped(now) }
+        }
     }
 }
 
@@ -258,13 +266,17 @@ fn stopped(now: Timestamp) -> Assessment {
 fn exit_code(report: &Report, fail_on: Option<Severity>) -> u8 {
     let outcomes: Vec<Option<RunOutcome>> =
         report.scans.iter().map(|s| s.ran.as_ref().ok().map(|r| r.assessment.outcome)).collect();
-    if outcomes.iter().any(|o| matches!(o, Some(RunOutcome::Failed(_)))) || outcomes.iter().all(Option::is_none) {
+    if outcomes.iter().any(|o| matches!(o, Some(RunOutcome::Failed(_))))
+        || outcomes.iter().all(Option::is_none)
+    {
         return 3;
     }
     let reaches = |s: Severity| fail_on.is_some_and(|least| s >= least);
-    let found = report.scans.iter().filter_map(|s| s.ran.as_ref().ok()).any(|r| {
-        r.assessment.results.iter().any(|c| c.outcome == Outcome::Fail && reaches(c.severity))
-    });
+    let found = report
+        .scans
+        .iter()
+        .filter_map(|s| s.ran.as_ref().ok())
+        .any(|r| r.assessment.results.iter().any(|c| c.outcome == Outcome::Fail && reaches(c.severity)));
     if found {
         return 1;
     }

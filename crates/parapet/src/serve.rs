@@ -21,8 +21,12 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     let listen = args.listen.unwrap_or(world.config.listen);
     let listener = bind(listen).await?;
     let url = address(&listener, world.config.public_url.as_deref())?;
-    if !listen.ip().is_loopback() && world.config.public_url.as_deref().is_none_or(|u| !u.starts_with("https://")) {
-        tracing::warn!("listening beyond this machine without an https public_url: passwords would cross the network in the clear");
+    if !listen.ip().is_loopback()
+        && world.config.public_url.as_deref().is_none_or(|u| !u.starts_with("https://"))
+    {
+        tracing::warn!(
+            "listening beyond this machine without an https public_url: passwords would cross the network in the clear"
+        );
     }
     if let Some(token) = world.ops.offer_setup().await? {
         output::say(&format!(
@@ -43,8 +47,9 @@ pub(crate) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 pub(crate) fn address(listener: &TcpListener, public: Option<&str>) -> Result<String, Failure> {
-    let local =
-        listener.local_addr().map_err(|e| Failure::usage(format!("The listening address cannot be read: {e}.")))?;
+    let local = listener
+        .local_addr()
+        .map_err(|e| Failure::usage(format!("The listening address cannot be read: {e}.")))?;
     Ok(public.map_or_else(|| format!("http://{local}"), |u| u.trim_end_matches('/').to_owned()))
 }
 

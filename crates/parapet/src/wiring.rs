@@ -50,12 +50,15 @@ pub(crate) fn outbound(
     allow_loopback_http: bool,
 ) -> Result<Outbound, Failure> {
     let proxy = proxy
-        .map(|p| url::Url::parse(p).map_err(|e| Failure::usage(format!("The proxy {p} is not an address: {e}."))))
+        .map(|p| {
+            url::Url::parse(p).map_err(|e| Failure::usage(format!("The proxy {p} is not an address: {e}.")))
+        })
         .transpose()?;
     let extra_ca_pem = match ca {
         None => Vec::new(),
-        Some(path) => std::fs::read(path)
-            .map_err(|e| Failure::usage(format!("The certificates {} cannot be read: {e}.", path.display())))?,
+        Some(path) => std::fs::read(path).map_err(|e| {
+            Failure::usage(format!("The certificates {} cannot be read: {e}.", path.display()))
+        })?,
     };
     let config = OutboundConfig {
         allow_loopback_http,
@@ -84,8 +87,7 @@ impl World {
         let (catalog, load_errors) = catalogue(&config.catalog)?;
         let o = &config.outbound;
         let outbound = outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), false)?;
-        let db =
-            Db::open(&config.database, &key, Arc::new(SystemEntropy), now(), Options::default()).await?;
+        let db = Db::open(&config.database, &key, Arc::new(SystemEntropy), now(), Options::default()).await?;
         let ops = Ops::open(ops::Config {
             db: db.clone(),
             catalog: catalog.clone(),
@@ -106,12 +108,15 @@ impl World {
             all.into_iter().filter(|i| i.instance.name == name || i.instance.id.as_str() == name).collect();
         match <[_; 1]>::try_from(found) {
             Ok([one]) => Ok(one),
-            Err(found) if found.is_empty() => {
-                Err(Failure::usage(format!("There is no application named {name}. `parapet app list` shows them.")))
-            }
+            Err(found) if found.is_empty() => Err(Failure::usage(format!(
+                "There is no application named {name}. `parapet app list` shows them."
+            ))),
             Err(found) => {
                 let ids: Vec<String> = found.iter().map(|i| i.instance.id.to_string()).collect();
-                Err(Failure::usage(format!("Several applications are named {name}; give one of the ids: {}.", ids.join(", "))))
+                Err(Failure::usage(format!(
+                    "Several applications are named {name}; give one of the ids: {}.",
+                    ids.join(", ")
+                )))
             }
         }
     }

@@ -51,7 +51,5 @@ pub(crate) fn table(header: &[&str]) -> Table {
 
 /// What a tenant wrote may hold terminal escapes; control characters are shown, not obeyed.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }

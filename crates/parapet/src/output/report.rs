@@ -19,9 +19,11 @@ pub(crate) fn render(report: &Report, format: Format) -> Result<String, Failure>
         Format::Table => Ok(people(report)),
         Format::Json => {
             let text = serde_json::to_string_pretty(&machine(report));
-            text.map(|t| t + "\n").map_err(|e| Failure::usage(format!("The report cannot be written as JSON: {e}.")))
+            text.map(|t| t + "\n")
+                .map_err(|e| Failure::usage(format!("The report cannot be written as JSON: {e}.")))
         }
-        Format::Csv => spreadsheet(report).map_err(|e| Failure::usage(format!("The report cannot be written as CSV: {e}."))),
+        Format::Csv => spreadsheet(report)
+            .map_err(|e| Failure::usage(format!("The report cannot be written as CSV: {e}."))),
     }
 }
 
@@ -49,7 +51,8 @@ fn people(report: &Report) -> String {
         let _ = writeln!(out);
         match &scan.ran {
             Err(missing) => {
-                let _ = writeln!(out, "\u{25cb} {}: not run, missing: {}", scan.kind.title(), missing.join(", "));
+                let _ =
+                    writeln!(out, "\u{25cb} {}: not run, missing: {}", scan.kind.title(), missing.join(", "));
             }
             Ok(ran) => one(&mut out, &report.app, scan.kind, ran),
         }
@@ -77,7 +80,12 @@ fn one(out: &mut String, app: &App, kind: ScanKind, ran: &Ran) {
         let _ = writeln!(out, "  not read: {} ({})", gap.title, clean(&gap.reason));
     }
     let mut fails: Vec<&CheckResult> = a.results.iter().filter(|r| r.outcome == Outcome::Fail).collect();
-    fails.sort_by(|x, y| y.severity.cmp(&x.severity).then_with(|| x.check.cmp(&y.check)).then_with(|| x.resource.cmp(&y.resource)));
+    fails.sort_by(|x, y| {
+        y.severity
+            .cmp(&x.severity)
+            .then_with(|| x.check.cmp(&y.check))
+            .then_with(|| x.resource.cmp(&y.resource))
+    });
     let count = |outcome: Outcome| {
         a.tallies
             .iter()
@@ -109,7 +117,11 @@ fn one(out: &mut String, app: &App, kind: ScanKind, ran: &Ran) {
     if !undecided.is_empty() {
         let mut rows = table(&["could not be judged", "records", "why"]);
         for t in undecided {
-            rows.add_row([t.check.as_str(), &words::count(t.inconclusive), &clean(t.reason.as_deref().unwrap_or(""))]);
+            rows.add_row([
+                t.check.as_str(),
+                &words::count(t.inconclusive),
+                &clean(t.reason.as_deref().unwrap_or("")),
+            ]);
         }
         let _ = writeln!(out, "{rows}");
     }
@@ -128,7 +140,9 @@ fn machine(report: &Report) -> Value {
 fn scan_json(app: &App, scan: &Scanned) -> Value {
     let ran = match &scan.ran {
         Ok(ran) => ran,
-        Err(missing) => return json!({ "kind": scan.kind, "outcome": "not_enabled", "missing_permissions": missing }),
+        Err(missing) => {
+            return json!({ "kind": scan.kind, "outcome": "not_enabled", "missing_permissions": missing });
+        }
     };
     let a = &ran.assessment;
     let now = wiring::now();
@@ -161,11 +175,23 @@ fn result_json(app: &App, result: &CheckResult) -> Value {
 fn spreadsheet(report: &Report) -> Result<String, Box<dyn std::error::Error>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
-        "scan", "check", "title", "severity", "outcome", "resource_kind", "resource", "says", "needs",
+        "scan",
+        "check",
+        "title",
+        "severity",
+        "outcome",
+        "resource_kind",
+        "resource",
+        "says",
+        "needs",
     ])?;
     for scan in &report.scans {
         let Ok(ran) = &scan.ran else { continue };
-        let listed = ran.assessment.results.iter().filter(|r| matches!(r.outcome, Outcome::Fail | Outcome::Inconclusive));
+        let listed = ran
+            .assessment
+            .results
+            .iter()
+            .filter(|r| matches!(r.outcome, Outcome::Fail | Outcome::Inconclusive));
         for r in listed {
             let severity: Severity = r.severity;
             writer.write_record(
