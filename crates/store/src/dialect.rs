@@ -56,6 +56,7 @@ async fn connect_pg(address: &str, options: &Options) -> Result<Pool, StoreError
         // The driver's message may repeat the address and its password.
         .map_err(|_| StoreError::Address { detail: "it is no PostgreSQL address".to_owned() })?
         .application_name("parapet");
+    refuse_open_network(&connect)?;
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(2))
         .acquire_timeout(WAIT)
@@ -63,6 +64,29 @@ async fn connect_pg(address: &str, options: &Options) -> Result<Pool, StoreError
         .await
         .map_err(|e| StoreError::from_sqlx("CONNECT", &e))?;
     Ok(Pool::Pg(pool))
+}
+
+/// This build speaks no TLS to PostgreSQL. The driver would silently send passwords and findings in the clear where TLS
+/// is only preferred, so a server elsewhere is refused unless the address itself says that this is wanted.
+fn refuse_open_network(connect: &PgConnectOptions) -> Result<(), StoreError> {
+    use sqlx::postgres::PgSslMode;
+    let host = connect.get_host();
+    let is_local = connect.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let refuse = |detail: &str| Err(StoreError::Address { detail: detail.to_owned() });
+    match connect.get_ssl_mode() {
+        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull => refuse(
+            "this Parapet has no TLS for PostgreSQL, which the address demands; connect through a socket or a local \
+             TLS tunnel",
+        ),
+        PgSslMode::Allow | PgSslMode::Prefer if !is_local => refuse(
+            "the server is on another machine and this Parapet has no TLS for PostgreSQL; connect through a local TLS \
+             tunnel, or add sslmode=disable where the network itself is protected",
+        ),
+        _ => Ok(()),
+    }
 }
 
 async fn connect_memory() -> Result<Pool, StoreError> {
@@ -105,8 +129,18 @@ async fn connect_file(path: &Path, options: &Options) -> Result<(Pool, Option<Fi
         .synchronous(SqliteSynchronous::Full);
     let pool =
         |options: SqlitePoolOptions| options.idle_timeout(None).max_lifetime(None).acquire_timeout(WAIT);
-    let w =
-        pool(SqlitePoolOptions::new().max_connections(1)).connect_with(writer).await.map_err(|e| at(&e))?;
+    let w = pool(SqlitePoolOptions::new().max_connections(1))
+        // SQLite itself rolls back when the disk is full; the driver's own ROLLBACK then fails and it counts the
+        // transaction as open for ever. Such a connection is replaced, or no change could be stored until a restart.
+        .after_release(|c, _| {
+            Box::pin(async move {
+                c.ping().await?;
+                Ok(!c.is_in_transaction())
+            })
+        })
+        .connect_with(writer)
+        .await
+        .map_err(|e| at(&e))?;
     let r = pool(SqlitePoolOptions::new().max_connections(options.connections.max(1)))
         .connect_with(base.pragma("query_only", "1"))
         .await

@@ -11,6 +11,17 @@ use crate::error::StoreError;
 use crate::findings::severity;
 use crate::sql::{Row, Select};
 
+const ACCOUNTS: &str = "SELECT s.instance_id, COUNT(*) AS n FROM accounts s WHERE s.gone_at IS NULL";
+const PLUGINS: &str = "SELECT s.instance_id, COUNT(*) AS n, \
+     COUNT(CASE WHEN s.review = 'not_reviewed' THEN 1 END) AS unreviewed FROM plugins s WHERE s.gone_at IS NULL";
+// From the findings, which are few, to the subjects by their key.
+const ACCOUNTS_AT_RISK: &str = "SELECT s.instance_id, COUNT(DISTINCT f.resource) AS n FROM findings f \
+     JOIN accounts s ON s.instance_id = f.instance_id AND s.id = f.resource AND s.gone_at IS NULL \
+     WHERE f.kind = 'accounts' AND f.state IN ('new', 'in_progress')";
+const PLUGINS_AT_RISK: &str = "SELECT s.instance_id, COUNT(DISTINCT f.resource) AS n FROM findings f \
+     JOIN plugins s ON s.instance_id = f.instance_id AND s.id = f.resource AND s.gone_at IS NULL \
+     WHERE f.kind = 'plugins' AND f.state IN ('new', 'in_progress')";
+
 /// Counts of one instance. Whether they mean anything (has a run finished?) is told by its facts, not here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Numbers {
@@ -72,23 +83,19 @@ async fn collect(
             n.stale_since = Some(n.stale_since.map_or(since, |s| s.min(since)));
         }
     }
-    for row in subjects(db, instance, "numbers::accounts", "SELECT s.instance_id, COUNT(*) AS n, CAST(0 AS BIGINT) AS unreviewed, \
-         COUNT(r.resource) AS risky FROM accounts s LEFT JOIN (SELECT DISTINCT instance_id, resource FROM findings \
-         WHERE kind = 'accounts' AND state IN ('new', 'in_progress')) r \
-         ON r.instance_id = s.instance_id AND r.resource = s.id WHERE s.gone_at IS NULL").await? {
-        let n = all.entry(row.id("instance_id")?).or_default();
-        n.accounts = row.count("n")?;
-        n.accounts_at_risk = row.count("risky")?;
+    for row in counted(db, instance, "numbers::accounts", ACCOUNTS).await? {
+        all.entry(row.id("instance_id")?).or_default().accounts = row.count("n")?;
     }
-    for row in subjects(db, instance, "numbers::plugins", "SELECT s.instance_id, COUNT(*) AS n, \
-         COUNT(CASE WHEN s.review = 'not_reviewed' THEN 1 END) AS unreviewed, COUNT(r.resource) AS risky FROM plugins s \
-         LEFT JOIN (SELECT DISTINCT instance_id, resource FROM findings \
-         WHERE kind = 'plugins' AND state IN ('new', 'in_progress')) r \
-         ON r.instance_id = s.instance_id AND r.resource = s.id WHERE s.gone_at IS NULL").await? {
+    for row in counted(db, instance, "numbers::accounts_at_risk", ACCOUNTS_AT_RISK).await? {
+        all.entry(row.id("instance_id")?).or_default().accounts_at_risk = row.count("n")?;
+    }
+    for row in counted(db, instance, "numbers::plugins", PLUGINS).await? {
         let n = all.entry(row.id("instance_id")?).or_default();
         n.plugins = row.count("n")?;
-        n.plugins_at_risk = row.count("risky")?;
         n.plugins_unreviewed = row.count("unreviewed")?;
+    }
+    for row in counted(db, instance, "numbers::plugins_at_risk", PLUGINS_AT_RISK).await? {
+        all.entry(row.id("instance_id")?).or_default().plugins_at_risk = row.count("n")?;
     }
     Ok(all)
 }
@@ -112,7 +119,7 @@ async fn findings(
     db.0.pool.rows(text, args).await
 }
 
-async fn subjects(
+async fn counted(
     db: &Db,
     instance: Option<&InstanceId>,
     name: &'static str,

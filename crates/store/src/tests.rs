@@ -134,3 +134,28 @@ async fn every_module_with_statements_is_in_the_registry() {
     }
     assert!(missing.is_empty(), "not in the registry: {}", missing.join(", "));
 }
+
+#[tokio::test]
+async fn a_full_disk_refuses_the_change_and_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = open(&folder.path().join("parapet.db").display().to_string()).await;
+    let Pool::Lite { w, .. } = &db.0.pool else { unreachable!("a file is SQLite") };
+    let limit = async |pages: i64| {
+        let text = AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        w.acquire().await.expect("a connection").execute(text).await.expect("a limit");
+    };
+    let put = async |name: &str, size: usize| {
+        crate::settings::put(&db, name, &"x".repeat(size), Timestamp(0), None).await
+    };
+    put("before", 1000).await.expect("room");
+    limit(1).await; // SQLite takes the present size when that is larger: no room at all.
+    let e = put("too large", 1 << 20).await.expect_err("no room");
+    assert!(matches!(e, crate::StoreError::DiskFull), "{e}");
+    assert!(e.to_string().contains("free space"), "{e}");
+    let read = async |name: &str| crate::settings::get::<String>(&db, name).await.expect("readable");
+    assert_eq!(read("before").await.map(|v| v.len()), Some(1000), "what was there is there");
+    assert_eq!(read("too large").await, None, "nothing of the change was kept");
+    limit(1 << 30).await;
+    put("too large", 1 << 20).await.expect("room again");
+    assert_eq!(read("too large").await.map(|v| v.len()), Some(1 << 20));
+}

@@ -282,6 +282,7 @@ CREATE TABLE accounts (
     run_id {text} NOT NULL,
     UNIQUE (instance_id, id)
 );
+CREATE INDEX accounts_there ON accounts (instance_id, gone_at);
 
 CREATE TABLE plugins (
     uid {text} PRIMARY KEY,
@@ -305,6 +306,7 @@ CREATE TABLE plugins (
     review_by {text},
     UNIQUE (instance_id, id)
 );
+CREATE INDEX plugins_there ON plugins (instance_id, gone_at);
 
 CREATE TABLE drift (
     id {text} PRIMARY KEY,

@@ -117,6 +117,20 @@ async fn addresses_that_lead_nowhere_say_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_server_elsewhere_is_not_spoken_to_in_the_clear() {
+    for address in [
+        "postgres://parapet:topsecret@db.example.com/x",
+        "postgres://parapet:topsecret@192.0.2.7/x?sslmode=allow",
+        "postgres://parapet:topsecret@127.0.0.1:1/x?sslmode=require",
+        "postgres://parapet:topsecret@db.example.com/x?sslmode=verify-full",
+    ] {
+        let e = refused(address, 1).await;
+        assert!(matches!(e, StoreError::Address { .. }), "{address}: {e}");
+        assert!(e.to_string().contains("TLS tunnel") && !e.to_string().contains("topsecret"), "{e}");
+    }
+}
+
+#[tokio::test]
 async fn the_sealing_key_is_read_exactly() {
     use store::SealingKey;
     let text = SealingKey::generate_hex(Counting::new().as_ref());
