@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { startPeer } from './lib/peer.mjs';
-import { parapet, scan } from './lib/scan.mjs';
+import { refusedScan, scan } from './lib/scan.mjs';
 
 const seed = JSON.parse(readFileSync(new URL('./peers/canaille.seed.json', import.meta.url), 'utf8'));
 const folder = mkdtempSync(join(tmpdir(), 'parapet-canaille-'));
@@ -38,12 +38,8 @@ test('a change on the server is in the next scan', async () => {
   assert.deepEqual(states(await read()), { ada: 'active', edsger: 'active', grace: 'suspended' });
 });
 
-/** A scan that cannot succeed: its exit code and everything it said. */
-async function failing(secret) {
-  const input = `client_id = "${canaille.client_id}"\nclient_secret = "${secret ?? canaille.client_secret}"\n`;
-  const ran = await parapet(['scan', 'scim', '--set', `address=${canaille.url}`, '--address', canaille.url, '--credential', '-', '--format', 'json'], { input });
-  return { code: ran.code, said: ran.stdout + ran.stderr };
-}
+const failing = (secret = canaille.client_secret) =>
+  refusedScan('scim', ['--set', `address=${canaille.url}`, '--address', canaille.url], { client_id: canaille.client_id, client_secret: secret });
 
 test('a changed secret is a matter of credentials, and the new one works at once', async () => {
   await admin('set', 'client', canaille.client_id, '--client-secret', 'rotated');

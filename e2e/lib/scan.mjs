@@ -14,10 +14,21 @@ export function parapet(args, { input = '', env = {}, cwd } = {}) {
   });
 }
 
+function run(app, args, fields) {
+  // A JSON string is a TOML string.
+  const input = Object.entries(fields).map(([name, value]) => `${name} = ${JSON.stringify(String(value))}\n`).join('');
+  return parapet(['scan', app, ...args, '--credential', '-', '--format', 'json'], { input });
+}
+
+/** A scan that is expected to be refused before it runs: its exit code and everything it said. */
+export async function refusedScan(app, args, fields) {
+  const { code, stdout, stderr } = await run(app, args, fields);
+  return { code, said: stdout + stderr };
+}
+
 /** Scans and parses what was printed; `fields` are the credential's. */
 export async function scan(app, args, fields) {
-  const input = Object.entries(fields).map(([name, value]) => `${name} = ${JSON.stringify(String(value))}\n`).join('');
-  const ran = await parapet(['scan', app, ...args, '--credential', '-', '--format', 'json'], { input });
+  const ran = await run(app, args, fields);
   let report;
   try {
     report = JSON.parse(ran.stdout);
