@@ -55,16 +55,16 @@ impl Whole {
 }
 
 impl Task<'_, '_> {
-    /// Whether the deployment offers the dataset.
-    pub(crate) fn offered(&self) -> Result<(), Whole> {
+    /// What there is to say where the deployment does not offer the dataset.
+    pub(crate) fn not_offered(&self) -> Option<Whole> {
         let here = &self.session.target.deployment;
         if self.spec.spec.deployments.is_empty() || self.spec.spec.deployments.contains(here) {
-            return Ok(());
+            return None;
         }
         let app = &self.session.target.app;
         let title = app.deployment(here).map_or(here.as_str(), |d| d.title.as_str());
         let reason = format!("{} are not offered by {title}", self.spec.spec.title);
-        Err(Whole::nothing(Availability::NotApplicable { reason }))
+        Some(Whole::nothing(Availability::NotApplicable { reason }))
     }
 
     /// Reads it, going on where an earlier lease stopped.
@@ -76,9 +76,9 @@ impl Task<'_, '_> {
         let name = spec.spec.name.as_str();
         let sink = Sink::new(self.progress, session.clock, name, revision, resumed.next_part, true);
         let lister = Lister::new(session, spec, &sink, self.hash_key);
-        let whole = match self.offered() {
-            Err(whole) => whole,
-            Ok(()) => match self.read_alternatives(&lister, &resumed).await {
+        let whole = match self.not_offered() {
+            Some(whole) => whole,
+            None => match self.read_alternatives(&lister, &resumed).await {
                 Ok(whole) => whole,
                 Err(Interrupted::Wait(until)) => return Outcome::Wait(until, sink.rest()),
                 Err(Interrupted::Stopped) => return Outcome::Stopped,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use catalog::manifest::Paging;
 use catalog::{DatasetSpec, RequestSpec};
 use http::{HeaderMap, HeaderValue, Method};
 use model::diagnosis::{Fault, Rung};
@@ -109,7 +110,7 @@ impl<'s, 'a> Lister<'s, 'a> {
         let tried = async {
             let ask = self.ask(spec, Each::Once, &Cursor::First, &at, None)?;
             if let Answered::Value(reply) = self.session.exchange(&ask).await? {
-                let taken = self.take(&self.extractors[request], Each::Once, &at, &reply.json, &mut records);
+                let taken = self.take(request, Each::Once, &at, &reply.json, &mut records);
                 if let Err(detail) = taken {
                     let fault = self.session.fault(&ask, FailureCause::Protocol, Rung::Permission, detail);
                     return Err(Halt::Fault(fault));
@@ -130,7 +131,6 @@ impl<'s, 'a> Lister<'s, 'a> {
         kept_etag: &mut Option<String>,
     ) -> Result<End, Halt> {
         let request = &self.dataset.requests[listing.request];
-        let extractor = &self.extractors[listing.request];
         let limits = &self.session.target.app.manifest.limits;
         let at = Path::new(&request.spec.records);
         let mut visited = BTreeSet::new();
@@ -152,7 +152,7 @@ impl<'s, 'a> Lister<'s, 'a> {
                 Answered::NotModified => return Ok(End::NotModified),
             };
             let before = records.len();
-            let broken = self.take(extractor, listing.each, &at, &reply.json, records).err();
+            let broken = self.take(listing.request, listing.each, &at, &reply.json, records).err();
             let count = records.len() - before;
             if let Some(detail) = broken {
                 return Err(wrong(detail));
@@ -196,13 +196,19 @@ impl<'s, 'a> Lister<'s, 'a> {
         (!goes_on).then_some(End::Stopped)
     }
 
+    /// Whether a request is documented to answer with one object.
+    fn is_single(&self, request: usize) -> bool {
+        let spec = &self.dataset.requests[request].spec;
+        self.dataset.spec.key.is_none() && matches!(spec.paging, Paging::None) && spec.for_each.is_none()
+    }
+
     /// Takes the records out of an answer.
     ///
     /// # Errors
     /// How the answer differs from its documented shape. What was readable before is kept.
     fn take(
         &self,
-        extractor: &Extractor,
+        request: usize,
         each: Each<'_>,
         at: &Path,
         json: &Json,
@@ -213,7 +219,7 @@ impl<'s, 'a> Lister<'s, 'a> {
         let single;
         let items: &[Json] = match at.get(json) {
             // A single object that is a list of nothing was not answered: there is always one.
-            Found::Value(Json::Array(items)) if items.is_empty() && self.dataset.spec.key.is_none() => {
+            Found::Value(Json::Array(items)) if items.is_empty() && self.is_single(request) => {
                 return Err("The answer is an empty list where an object is documented".to_owned());
             }
             Found::Value(Json::Array(items)) => items,
@@ -233,7 +239,7 @@ impl<'s, 'a> Lister<'s, 'a> {
                 withheld += 1;
                 continue;
             }
-            let extracted = extractor.record(item, each);
+            let extracted = self.extractors[request].record(item, each);
             if !extracted.found {
                 return Err("A record has none of the documented fields".to_owned());
             }

@@ -20,7 +20,7 @@ use crate::outbound::Outbound;
 use crate::path::{Found, Path};
 use crate::place::{Places, address};
 use crate::progress::Quiet;
-use crate::session::{About, Answered, Ask, Halt, Reply, Session};
+use crate::session::{About, Answered, Ask, Halt, Session};
 use crate::sink::Sink;
 use crate::target::{Credential, Target};
 use crate::watch::instant;
@@ -163,8 +163,8 @@ fn sold(session: &Session<'_>, at: &str) -> Option<Json> {
 async fn value(session: &Session<'_>, read: &ReadAt) -> Result<Option<Json>, Halt> {
     let Some(path) = &read.path else { return Ok(sold(session, &read.at)) };
     let ask = ask(session, &read.host, path)?;
-    let Answered::Value(Reply { json, .. }) = session.exchange(&ask).await? else { return Ok(None) };
-    Ok(match Path::new(&read.at).get(&json) {
+    let Answered::Value(reply) = session.exchange(&ask).await? else { return Ok(None) };
+    Ok(match Path::new(&read.at).get(&reply.json) {
         Found::Value(found) if !found.is_null() => Some(found.clone()),
         _ => None,
     })

@@ -70,7 +70,7 @@ pub(crate) struct About {
 
 /// What came of it.
 pub(crate) enum Answered {
-    Value(Reply),
+    Value(Box<Reply>),
     Absent,
     NotModified,
 }
@@ -213,7 +213,7 @@ impl<'a> Session<'a> {
     }
 
     /// Makes a request that buys a token, with headers of its own, within the turn of the request that needs it.
-    pub(crate) async fn buy(&self, ask: &Ask<'_>, headers: HeaderMap) -> Result<Reply, Halt> {
+    pub(crate) async fn buy(&self, ask: &Ask<'_>, headers: HeaderMap) -> Result<Box<Reply>, Halt> {
         let fault = self.fault(ask, FailureCause::Protocol, Rung::Http, "The answer holds no token");
         match self.exchange_as(ask, Who::Given(headers)).await? {
             Answered::Value(reply) => Ok(reply),
@@ -276,7 +276,7 @@ impl<'a> Session<'a> {
             match meaning {
                 Means::Value(json) => {
                     self.accepted(&who);
-                    return Ok(Answered::Value(Reply { json, headers, url }));
+                    return Ok(Answered::Value(Box::new(Reply { json, headers, url })));
                 }
                 Means::Absent => {
                     self.accepted(&who);

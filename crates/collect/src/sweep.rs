@@ -74,7 +74,7 @@ impl Task<'_, '_> {
         let mut sweep = kept.unwrap_or_else(|| Sweep { revision, ..Sweep::default() });
         let sink = Sink::new(self.progress, session.clock, &spec.spec.name, revision, 0, false);
         let lister = Lister::new(session, spec, &sink, self.hash_key);
-        if let Err(whole) = self.offered() {
+        if let Some(whole) = self.not_offered() {
             return Some((self.finish(whole, session.clock.now(), &lister), sweep));
         }
         let names = alternatives(spec);
