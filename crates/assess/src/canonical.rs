@@ -1,10 +1,11 @@
 //! Accounts and plugins: records of an application's datasets in the one shape that all applications share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{App, Grade, MappingSpec};
 use expr::{Bound, Inputs, Truth};
+use model::dataset::Availability;
 use model::time::Timestamp;
 use model::value::{List, Record, Shape, Value};
 
@@ -33,6 +34,8 @@ pub(crate) struct Canonical {
     pub(crate) needs: Vec<String>,
     /// Set when every source is something this plan does not have.
     pub(crate) not_applicable: Option<String>,
+    /// Datasets with records that have no id.
+    nameless: BTreeSet<String>,
     mapped: bool,
     /// Positions of records.
     by_id: BTreeMap<Arc<str>, usize>,
@@ -65,6 +68,7 @@ impl Canonicals {
             make(specs, shape, merge, reading, &settings, now)
         };
         let mut plugins = made(&reading.app.plugins, &model::plugin::SHAPE, merge::plugin);
+        doubt(&mut plugins, reading);
         grade(&mut plugins, reading.app);
         let accounts = made(&reading.app.accounts, &model::account::SHAPE, merge::account);
         Self { settings, accounts, plugins }
@@ -88,6 +92,7 @@ fn make(
         needs: Vec::new(),
         not_applicable: None,
         mapped: !specs.is_empty(),
+        nameless: BTreeSet::new(),
         by_id: BTreeMap::new(),
     };
     let views = reading.views();
@@ -98,7 +103,7 @@ fn make(
             made.lacks(format!("{}: this scan does not read it", spec.from), 1, &[]);
             continue;
         };
-        if let model::dataset::Availability::NotApplicable { reason } = &read.availability {
+        if let Availability::NotApplicable { reason } = &read.availability {
             absent.push(reason.trim_end_matches('.').to_owned());
             continue;
         }
@@ -128,8 +133,11 @@ fn make(
                         made.sources.push((spec.from.clone(), position));
                     }
                 },
-                // It exists, but nothing can be said of it or filed under it.
-                _ => made.lacks(format!("{}: a record has no id", read.spec.spec.title), 1, &[]),
+                // It exists, but nothing can be said of it or filed under it, and it may be about any of the others.
+                _ => {
+                    made.lacks(format!("{}: a record has no id", read.spec.spec.title), 1, &[]);
+                    made.nameless.insert(spec.from.clone());
+                }
             }
         }
     }
@@ -161,6 +169,29 @@ fn settings(reading: &Reading<'_>) -> BTreeMap<String, Value> {
             (setting.name.clone(), value)
         })
         .collect()
+}
+
+/// A plugin that is put together from several records of a dataset is known in part where the dataset is: a grant that was
+/// not read may hold another scope. Where the record's own key is part of the id, there is one record a plugin.
+fn doubt(plugins: &mut Canonical, reading: &Reading<'_>) {
+    let position = plugins.shape.field("id").map(|(at, _)| at);
+    let united = |spec: &&MappingSpec| {
+        let key = reading.datasets.get(spec.from.as_str()).and_then(|read| read.spec.spec.key.as_deref());
+        let id = spec.fields.iter().find(|(at, _)| Some(*at) == position);
+        !id.zip(key).is_some_and(|((_, id), key)| id.uses().fields.contains(key))
+    };
+    let lacking = |spec: &&MappingSpec| {
+        plugins.nameless.contains(&spec.from)
+            || reading.datasets.get(spec.from.as_str()).is_none_or(|read| {
+                !matches!(read.availability, Availability::Complete | Availability::NotApplicable { .. })
+            })
+    };
+    let doubted: Vec<&MappingSpec> = reading.app.plugins.iter().filter(united).filter(lacking).collect();
+    for (record, (source, _)) in plugins.records.iter_mut().zip(&plugins.sources) {
+        if doubted.iter().any(|spec| spec.from == *source) {
+            merge::doubted(&plugins.shape, record);
+        }
+    }
 }
 
 /// Fills `grade`: the highest grade of a plugin's scopes. A scope that nobody has graded may be the highest, unless one is

@@ -7,13 +7,26 @@ use model::value::{List, Record, Shape, Value};
 /// Merges the second record into the first.
 pub(crate) type Merge = fn(&Shape, &mut Record, &Record);
 
-/// Accounts: what the first dataset (in the manifest's order) does not know is taken from the next.
-pub(crate) fn account(_: &Shape, into: &mut Record, other: &Record) {
-    for (value, other) in into.values.iter_mut().zip(&other.values) {
+/// Fields that only describe: where two datasets differ, the first in the manifest's order is as good as the other.
+const DESCRIBING: [&str; 7] =
+    ["username", "display_name", "email", "role", "created_at", "invited_at", "console_url"];
+
+/// Accounts: what one dataset does not know is taken from the other. Where they contradict each other about something that
+/// checks judge, it is not known.
+pub(crate) fn account(shape: &Shape, into: &mut Record, other: &Record) {
+    for ((field, value), other) in shape.fields.iter().zip(into.values.iter_mut()).zip(&other.values) {
         if value.is_unknown() {
             *value = other.clone();
+        } else if !other.is_unknown() && value != other && !DESCRIBING.contains(&field.name.as_str()) {
+            *value = Value::Unknown;
         }
     }
+}
+
+/// What is known of a plugin when further records about it may exist that were not read.
+pub(crate) fn doubted(shape: &Shape, record: &mut Record) {
+    let more = Record { values: record.values.iter().map(|_| Value::Unknown).collect() };
+    plugin(shape, record, &more);
 }
 
 /// Plugins: users and scopes are united, dates take the widest span, a plugin is active where any grant is and safe where all

@@ -37,8 +37,8 @@ fn accounts_are_mapped_and_merged() {
         known(&subjects, &model::account::SHAPE),
         [
             json!({"id": "ann", "username": "ann@acme", "state": "active", "privileged": true, "external": false, "second_factor": true}),
-            // Whether bob is privileged is known from the second dataset only; the first is believed where they differ.
-            json!({"id": "bob", "username": "bob@acme", "state": "active", "role": "guest", "privileged": false, "external": false, "second_factor": false}),
+            // Whether bob is privileged is known from the second dataset only; whether he is a guest they contradict.
+            json!({"id": "bob", "username": "bob@acme", "state": "active", "role": "guest", "privileged": false, "second_factor": false}),
             json!({"id": "cyd", "username": "cyd@acme", "state": "suspended", "privileged": false, "external": false, "second_factor": true}),
             json!({"id": "gus", "username": "gus", "state": "active", "role": "guest", "privileged": false, "external": true}),
         ]
@@ -137,4 +137,20 @@ fn grants_of_one_plugin_are_united() {
         ]
     );
     assert_eq!(tallies(&assessment), ["plugin-scopes 2/1/2/0 (grade is not known)"]);
+}
+
+#[test]
+fn a_plugin_of_a_part_of_the_grants_is_known_in_part() {
+    let mut run = Run::new(ScanKind::Plugins);
+    run.read("grants", r#"[{"grant": 1, "app": "bot", "user": "ann", "scopes": ["read"], "used_at": null}]"#);
+    let fault = common::fault(Cause::Remote, "502");
+    run.availability("grants", Availability::Partial { fault });
+    let subjects = run.assess().plugins.expect("the scan reads plugins");
+    assert!(!subjects.complete);
+    assert_eq!(
+        known(&subjects, &model::plugin::SHAPE),
+        [
+            json!({"id": "bot", "name": "bot", "active": true, "scopes": {"$incomplete": ["read"]}, "users": {"$incomplete": ["ann"]}})
+        ]
+    );
 }
