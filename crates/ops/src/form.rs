@@ -13,7 +13,7 @@ use model::view::{
 };
 
 use crate::Ops;
-use crate::refusal::{Result, internal, invalid, must_be_admin, not_found};
+use crate::refusal::{Result, invalid, must_be_admin, not_found};
 
 impl Ops {
     /// What can be onboarded.
@@ -113,32 +113,15 @@ pub(crate) fn check_settings(
 ) -> Result<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
     for setting in settings(app, way) {
-        let value = input.settings.get(&setting.name).map(|v| v.trim()).unwrap_or_default();
-        if value.is_empty() {
-            if setting.optional {
-                continue;
-            }
-            return Err(invalid(&setting.name, format!("{} is needed.", setting.title)));
+        let entered = input.settings.get(&setting.name).map(|v| v.trim()).unwrap_or_default();
+        let value = if entered.is_empty() { setting.default.as_deref().unwrap_or_default() } else { entered };
+        if value.is_empty() && setting.optional {
+            continue;
         }
-        let is_address = way.address.as_ref().is_some_and(|a| a.name == setting.name);
-        let pattern = setting.pattern.as_deref().unwrap_or(r"[A-Za-z0-9._-]{1,100}");
         // An address is parsed and filtered as one; a pattern for plain words does not fit it.
-        if !(is_address && setting.pattern.is_none()) {
-            let whole = regex::Regex::new(&format!("^(?:{pattern})$")).map_err(internal)?;
-            if !whole.is_match(value) {
-                let example = if setting.example.is_empty() {
-                    String::new()
-                } else {
-                    format!(" Example: {}.", setting.example)
-                };
-                return Err(invalid(
-                    &setting.name,
-                    format!(
-                        "\u{201c}{value}\u{201d} cannot be the {}.{example}",
-                        setting.title.to_lowercase()
-                    ),
-                ));
-            }
+        let is_address = way.address.as_ref().is_some_and(|a| a.name == setting.name);
+        if value.is_empty() || !(is_address && setting.pattern.is_none()) {
+            setting.accept(value).map_err(|says| invalid(&setting.name, format!("{says}.")))?;
         }
         values.insert(setting.name.clone(), value.to_owned());
     }
@@ -180,7 +163,7 @@ fn field(setting: &Setting, input: &CredentialInput) -> InputField {
         title: setting.title.clone(),
         help: setting.help.clone(),
         example: setting.example.clone(),
-        value: input.settings.get(&setting.name).cloned().unwrap_or_default(),
+        value: input.settings.get(&setting.name).or(setting.default.as_ref()).cloned().unwrap_or_default(),
         secret: false,
         multiline: false,
         optional: setting.optional,
