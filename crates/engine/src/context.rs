@@ -42,6 +42,11 @@ impl Context {
         drop(self.draining.clone().wait_for(|drain| *drain).await);
     }
 
+    /// Whether the engine is to stop: nothing new is begun.
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
     /// Where in the spread of an interval the next run falls.
     pub(crate) fn spread(&self) -> Spread {
         Spread(u16::try_from(self.clock.jitter(Duration(65_536)).0).unwrap_or(0))

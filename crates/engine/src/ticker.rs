@@ -129,13 +129,15 @@ impl Ticker {
             let mut asleep = true;
             while asleep {
                 tokio::select! {
+                    // First, so that a worker which lands because of the drain makes no room for another.
+                    biased;
+                    () = context.drained() => return self.drain().await,
                     () = clock.sleep(wake_at - clock.now()) => asleep = false,
                     landed = self.flying.join_next(), if !self.flying.is_empty() => {
                         self.land(landed).await;
                         asleep = false;
                     }
                     change = self.changes.recv() => asleep = !self.hear(change).await,
-                    () = context.drained() => return self.drain().await,
                 }
             }
         }

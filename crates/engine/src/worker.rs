@@ -34,6 +34,9 @@ const GRACE: Duration = Duration::minutes(2);
 
 /// Runs a scan if it is due.
 pub(crate) async fn scan(context: &Context, id: &InstanceId, kind: ScanKind) -> Result<Ended, StoreError> {
+    if context.is_draining() {
+        return Ok(Ended::Nothing);
+    }
     let now = context.now();
     let before = match instances::get(&context.db, id).await {
         Err(StoreError::NotFound { .. }) => return Ok(Ended::Nothing),
