@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::error::StoreError;
+use crate::nodes::Nodes;
 use crate::seal::SealingKey;
 use crate::sql::Pool;
 
@@ -24,6 +25,8 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) options: Options,
+    /// Tells the other nodes, on PostgreSQL.
+    pub(crate) nodes: Option<Nodes>,
     /// Held for as long as the SQLite file is open: one process at a time.
     pub(crate) _lock: Option<std::fs::File>,
 }
@@ -62,8 +65,8 @@ impl Default for Options {
     }
 }
 
-/// What changed. Sent after the commit, within this process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What changed. Sent after the commit: within this process, and on PostgreSQL to the other nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The instance, where it is about one.
     pub instance: Option<InstanceId>,
@@ -72,7 +75,8 @@ pub struct Change {
 }
 
 /// The kinds of [`Change`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum What {
     /// An instance was added, renamed, paused, resumed, reauthenticated, given an owner, suspended.
     Instance,
@@ -86,7 +90,7 @@ pub enum What {
     Findings,
     /// Accounts or plugins were reviewed by an operator.
     Review,
-    /// Owners, operators or settings.
+    /// Owners, operators or settings; or this node may have missed what another one changed.
     Administration,
 }
 
@@ -106,7 +110,11 @@ impl Db {
         let (pool, lock) = crate::dialect::connect(address, &options).await?;
         crate::schema::upgrade(&pool, key, entropy.as_ref(), now).await?;
         let (changes, _) = broadcast::channel(1024);
-        Ok(Self(Arc::new(Inner { pool, key: key.clone(), entropy, changes, options, _lock: lock })))
+        let nodes = match &pool {
+            Pool::Pg(pool) => Some(Nodes::join(pool, changes.clone(), entropy.id(now)).await?),
+            Pool::Lite { .. } => None,
+        };
+        Ok(Self(Arc::new(Inner { pool, key: key.clone(), entropy, changes, options, nodes, _lock: lock })))
     }
 
     /// Which database it is.
@@ -118,7 +126,8 @@ impl Db {
         }
     }
 
-    /// What changes from now on. A receiver that lags behind must reload everything.
+    /// What changes from now on, here and (on PostgreSQL, soon after) on the other nodes. A receiver that lags behind
+    /// must reload everything.
     #[must_use]
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.0.changes.subscribe()
@@ -139,7 +148,12 @@ impl Db {
                 r.close().await;
                 w.close().await;
             }
-            Pool::Pg(p) => p.close().await,
+            Pool::Pg(p) => {
+                if let Some(nodes) = &self.0.nodes {
+                    nodes.leave();
+                }
+                p.close().await;
+            }
         }
     }
 
@@ -166,7 +180,11 @@ impl Db {
     }
 
     pub(crate) fn announce(&self, instance: Option<&InstanceId>, what: What) {
+        let change = Change { instance: instance.cloned(), what };
+        if let Some(nodes) = &self.0.nodes {
+            nodes.tell(&change);
+        }
         // Nobody listening is no fault: a command-line scan has no ticker.
-        let _ = self.0.changes.send(Change { instance: instance.cloned(), what });
+        let _ = self.0.changes.send(change);
     }
 }

@@ -114,6 +114,8 @@ async fn connect_file(path: &Path, options: &Options) -> Result<(Pool, Option<Fi
         }
         other => other,
     };
+    // The write-ahead log takes its permissions from this file.
+    private().open(path).map_err(|e| StoreError::ReadOnly { detail: format!("{}: {e}", path.display()) })?;
     let base = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -163,12 +165,21 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         }
         _ => StoreError::Unreachable { detail: format!("{}: {e}", name.display()) },
     };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(failed)?;
+    let file = private().open(&name).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.display().to_string() }),
         Err(TryLockError::Error(e)) => Err(failed(e)),
     }
+}
+
+/// Opens a file for writing that is made, where there is none, for this user only: findings tell where to attack.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// Refuses a damaged file before anything is read from it or written to it.

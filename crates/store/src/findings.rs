@@ -1,6 +1,6 @@
 //! Persistent failing results.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::finding::{Evidence, FindingState, Severity};
 use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId, RunId};
@@ -37,7 +37,7 @@ macro_rules! finding_from {
 statements! {
     SELECT_ONE = concat!("SELECT ", finding_columns!(), finding_from!(), " AND f.id = $1");
     SET_STATE = "UPDATE findings SET state = $2, state_at = $3, state_by = $4, exception = $5, \
-                 exception_expires_at = $6 WHERE id = $1 AND state <> 'resolved'";
+                 exception_expires_at = $6 WHERE id = $1 AND state <> 'resolved' RETURNING instance_id";
     EXPIRED = "SELECT id, exception FROM findings WHERE state = 'suppressed' AND exception_expires_at <= $1";
     BY_CHECK = "SELECT check_id, COUNT(*) AS n, COUNT(DISTINCT instance_id) AS instances FROM findings \
                 WHERE state IN ('new', 'in_progress') GROUP BY check_id ORDER BY check_id";
@@ -260,14 +260,13 @@ pub async fn set_state(
         exception.map(to_json).transpose()?,
         exception.map(|e| e.expires_at)
     ];
-    if tx.run(SET_STATE, args).await? == 0 {
-        return Err(missing(id));
-    }
+    let row = tx.row(SET_STATE, args).await?.ok_or_else(|| missing(id))?;
+    let instance: InstanceId = row.id("instance_id")?;
     let note = exception.map(|e| e.reason.as_str());
     tx.insert_many(events::EVENT, vec![events::event(db, id, now, what, Some(by), note)]).await?;
     audit::write(db, &mut tx, now, audit).await?;
     tx.commit().await?;
-    db.announce(None, What::Findings);
+    db.announce(Some(&instance), What::Findings);
     Ok(())
 }
 
@@ -279,10 +278,12 @@ pub async fn expire_exceptions(db: &Db, now: Timestamp) -> Result<u64, StoreErro
     let mut tx = db.0.pool.begin().await?;
     let expired: Vec<FindingId> =
         tx.rows(EXPIRED, args![now]).await?.iter().map(|row| row.id("id")).collect::<Result<_, _>>()?;
+    let mut instances = BTreeSet::new();
     for id in &expired {
-        let nothing: Option<String> = None;
-        let args = args![id, FindingState::New.as_str(), now, "", nothing, None::<i64>];
-        tx.run(SET_STATE, args).await?;
+        let args = args![id, FindingState::New.as_str(), now, "", None::<String>, None::<i64>];
+        if let Some(row) = tx.row(SET_STATE, args).await? {
+            instances.insert(row.id::<InstanceId>("instance_id")?);
+        }
         tx.insert_many(
             events::EVENT,
             vec![events::event(db, id, now, EventKind::ExceptionExpired, None, None)],
@@ -290,8 +291,8 @@ pub async fn expire_exceptions(db: &Db, now: Timestamp) -> Result<u64, StoreErro
         .await?;
     }
     tx.commit().await?;
-    if !expired.is_empty() {
-        db.announce(None, What::Findings);
+    for instance in &instances {
+        db.announce(Some(instance), What::Findings);
     }
     Ok(expired.len() as u64)
 }

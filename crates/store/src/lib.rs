@@ -15,6 +15,7 @@ pub mod drift;
 mod error;
 pub mod findings;
 pub mod instances;
+mod nodes;
 pub mod numbers;
 pub mod operators;
 pub mod owners;

@@ -181,3 +181,23 @@ on_both! {
         assert_eq!(all.rows[0].entry.by, "ada");
     }
 }
+
+#[tokio::test]
+async fn nodes_on_one_postgresql_hear_each_other() {
+    let Some(address) = pg_address().await else { return };
+    // Nodes differ by their randomness.
+    let node = async |seed: u64| {
+        store::Db::open(&address, &key(1), Counting::from(seed), T0, options()).await.expect("opens")
+    };
+    let (one, two) = (node(1).await, node(1 << 40).await);
+    let (mut near, mut far) = (one.changes(), two.changes());
+    let id = onboard(&one, "a", &[CONFIG]).await;
+    let heard = far.recv().await.unwrap();
+    assert_eq!((heard.instance.as_ref(), heard.what), (Some(&id), What::Instance));
+    assert_eq!(near.recv().await.unwrap(), heard);
+    store::scans::want(&two, &id, CONFIG, min(1), None).await.unwrap();
+    let heard = near.recv().await.unwrap();
+    assert_eq!((heard.instance, heard.what), (Some(id), What::Scan(CONFIG)), "and not its own word again");
+    one.close().await;
+    two.ping().await.expect("the other goes on");
+}

@@ -255,3 +255,34 @@ async fn a_killed_process_leaves_no_lease_behind() {
     let again = claim(&db, &id, CONFIG, min(2)).await.expect("free");
     assert_eq!((again.run, again.abandoned), (held.run, 1));
 }
+
+#[tokio::test]
+async fn on_postgresql_leases_live_by_the_clock_of_the_database() {
+    let Some(address) = pg_address().await else { return };
+    let options = store::Options { database_clock: true, ..options() };
+    let open = async || {
+        store::Db::open(&address, &key(1), Counting::new(), T0, options.clone()).await.expect("opens")
+    };
+    let (one, two) = (open().await, open().await);
+    let id = onboard(&one, "a", &[CONFIG, ScanKind::Accounts]).await;
+    // The nodes' clocks differ by years; the lease does not care.
+    let years = Duration::days(4000);
+    let held = claim(&one, &id, CONFIG, T0 + years).await.expect("free");
+    assert!(claim(&two, &id, CONFIG, T0).await.is_none());
+    assert!(
+        scans::expired(&two, T0 + years + years).await.unwrap().is_empty(),
+        "it is fresh by the one clock"
+    );
+    assert!(held.expires_at < T0 + years, "by the database's clock, not by the node's");
+    let claim = scans::Claim {
+        instance: &id,
+        kind: ScanKind::Accounts,
+        holder: "two",
+        now: T0,
+        ttl: Duration::seconds(-1),
+        deadline: min(180),
+    };
+    let dead = scans::claim(&two, claim).await.unwrap().expect("free");
+    assert_eq!(scans::expired(&one, T0).await.unwrap(), vec![dead]);
+    assert_eq!(scans::close_all_at_start(&two).await.unwrap(), 0, "other nodes may be alive");
+}

@@ -70,6 +70,23 @@ async fn a_second_process_on_one_file_is_refused() {
     f.db.ping().await.expect("the first one is not disturbed");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_for_this_user_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let f = lite().await;
+    onboard(&f.db, "a", &[CONFIG]).await;
+    let folder = f.folder.as_ref().expect("a file").path();
+    let mut looked = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode & 0o077, 0, "{:?} has {mode:o}", entry.file_name());
+        looked.push(entry.file_name());
+    }
+    assert!(looked.len() >= 3, "database, write-ahead log and lock: {looked:?}");
+}
+
 #[tokio::test]
 async fn a_damaged_file_is_refused() {
     let f = lite().await;

@@ -36,7 +36,11 @@ pub(crate) struct Counting(AtomicU64);
 
 impl Counting {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(1)))
+        Self::from(1)
+    }
+
+    pub(crate) fn from(seed: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(seed)))
     }
 }
 
