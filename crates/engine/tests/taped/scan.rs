@@ -1,0 +1,62 @@
+//! One scan of a tape by the real connector engine.
+
+use std::sync::{Arc, Mutex};
+
+use catalog::{App, Catalog};
+use collect::{Clock, Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target};
+use model::dataset::Snapshot;
+use model::scan::ScanKind;
+use model::time::{Duration, Timestamp};
+
+use crate::tape::{Case, Tape};
+
+/// Waiting takes no time, but time passes.
+struct Quick(Mutex<Timestamp>);
+
+impl Clock for Quick {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().expect("nobody panics")
+    }
+    fn sleep(&self, length: Duration) -> futures_util::future::BoxFuture<'_, ()> {
+        let mut now = self.0.lock().expect("nobody panics");
+        *now = *now + length;
+        Box::pin(std::future::ready(()))
+    }
+    fn jitter(&self, _: Duration) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// The built-in application of a case.
+pub(crate) fn app(case: &Case) -> Arc<App> {
+    let catalog = Catalog::builtin().catalog;
+    let found = catalog.apps.values().find(|app| app.id.as_str() == case.app);
+    Arc::clone(found.unwrap_or_else(|| panic!("no application {}", case.app)))
+}
+
+/// The present of a tape.
+pub(crate) fn now(tape: &Tape) -> Timestamp {
+    Timestamp::parse(&tape.now).expect("`now` of a tape is an instant")
+}
+
+/// Reads everything of one scan from `address`.
+pub(crate) async fn read(app: &Arc<App>, tape: &Tape, address: &str, kind: ScanKind) -> Snapshot {
+    let config = OutboundConfig { allow_loopback_http: true, ..OutboundConfig::default() };
+    let outbound = Outbound::new(config).expect("a client without certificates of its own");
+    let target = Target {
+        app: Arc::clone(app),
+        deployment: tape.deployment.clone(),
+        settings: tape.settings.clone(),
+        origins: Origins::resolve(app, &tape.deployment, None, Some(address)).expect("a loopback address"),
+    };
+    let credential = Credential {
+        auth: tape.auth.clone(),
+        values: tape.credential.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect(),
+    };
+    let clock = Quick(Mutex::new(now(tape)));
+    let request = RunRequest::new(kind, now(tape) + Duration::hours(3));
+    match collect::run(&outbound, &target, &credential, &clock, request, &Quiet).await {
+        Collected::Done(done) => done.snapshot,
+        other => panic!("the {} scan did not end: {other:?}", kind.as_str()),
+    }
+}
