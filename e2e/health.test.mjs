@@ -47,7 +47,7 @@ async function shown(what, condition, seconds = 30) {
 /** Presses Scan now and waits until one more run of that scan has finished. */
 async function scanNow(kind) {
   const had = await runs(kind);
-  await card(kind).getByRole('button', { name: `Scan now: ${SCANS[kind]}` }).click();
+  await card(kind).getByRole('button', { name: /^Scan now/ }).click();
   await shown(`a finished run of ${SCANS[kind]}`, async () => (await runs(kind)) > had);
 }
 
