@@ -168,6 +168,10 @@ impl Ticker {
         if self.expiry_at <= now {
             self.expiry_at = now + EXPIRY_EVERY;
             for held in scans::expired(&self.context.db, now).await? {
+                // Our own worker is alive: the machine slept, or its clock jumped. It renews the lease by itself.
+                if self.busy.flying.contains_key(&(held.instance.clone(), Work::Scan(held.kind))) {
+                    continue;
+                }
                 match worker::close_expired(&self.context, &held).await {
                     // Its worker was faster, or another node.
                     Ok(()) | Err(StoreError::Stale) => {}

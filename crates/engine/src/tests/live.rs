@@ -69,6 +69,26 @@ async fn cancel_ends_a_run_without_outcome() {
 }
 
 #[tokio::test]
+async fn a_machine_that_slept_fails_no_run() {
+    let world = World::config_only().await;
+    let gate = Arc::new(Notify::new());
+    world.fake.answer([Answer::Gated(Arc::clone(&gate), Box::new(Answer::Open(&[])))]);
+    let handle = start(&world).await;
+    world.fake.begun.notified().await;
+    world.clock.advance(Duration::minutes(50));
+    until(&world, "renewed", || async {
+        let open = world.scan(ScanKind::Config).await.open;
+        let lease = open.and_then(|open| open.lease);
+        lease.is_some_and(|lease| lease.expires_at > collect::Clock::now(&*world.clock))
+    })
+    .await;
+    gate.notify_one();
+    until(&world, "finished", || async { !world.log(ScanKind::Config).await.is_empty() }).await;
+    assert_eq!(world.log(ScanKind::Config).await, [RunOutcome::Succeeded]);
+    handle.drain().await;
+}
+
+#[tokio::test]
 async fn drain_hands_the_run_back_and_the_next_start_resumes_it() {
     let world = World::config_only().await;
     let gate = Arc::new(Notify::new());
