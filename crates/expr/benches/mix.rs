@@ -197,10 +197,9 @@ fn main() {
             let datasets = BTreeMap::from([("identities".to_owned(), view)]);
             let inputs = Inputs { datasets: &datasets, params: &params, now: NOW };
             let one = std::slice::from_ref(&settings);
-            let failing = judge(&bind(&scalar, &inputs), one, evidence)
+            judge(&bind(&scalar, &inputs), one, evidence)
                 + judge(&bind(&per_account, &inputs), &accounts, evidence)
-                + judge(&bind(&per_plugin, &inputs), &plugins, evidence);
-            failing
+                + judge(&bind(&per_plugin, &inputs), &plugins, evidence)
         };
         let evaluations = scalar.len() + per_account.len() * count + plugins.len();
         println!("\n{count} accounts, {evaluations} evaluations, {} do not pass", mix(false));

@@ -4,18 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::value::{Shape, Value};
-use regex::RegexBuilder;
 
 use crate::ast::{Expr, Kind, Name, Operator};
 use crate::env::{DatasetType, Env, Expected, RESERVED};
 use crate::error::{CompileError, Span};
-use crate::func::{Func, OVERLOADS, Overload, SPECIAL_NAMES, closest};
+use crate::func::closest;
 use crate::ir::{Fold, Node, Op, Order};
-use crate::limits;
-use crate::ops;
 use crate::program::Uses;
 use crate::types::Ty;
-use crate::val::V;
 
 type Result<T> = std::result::Result<T, CompileError>;
 
@@ -99,7 +95,7 @@ impl Compiler<'_> {
     }
 
     /// Whether a bare name means the environment: macro variables cannot have such a name.
-    fn is_root(expr: &Expr, root: &str) -> bool {
+    pub(crate) fn is_root(expr: &Expr, root: &str) -> bool {
         matches!(&expr.kind, Kind::Ident(name) if &**name == root)
     }
 
@@ -212,7 +208,7 @@ impl Compiler<'_> {
         self.select_from(base, name)
     }
 
-    fn select_from(&mut self, base: Node, name: &Name) -> Result<(Op, Ty)> {
+    pub(crate) fn select_from(&mut self, base: Node, name: &Name) -> Result<(Op, Ty)> {
         match &base.ty {
             Ty::Object(shape) => {
                 let Some((at, field)) = shape.field(&name.text) else {
@@ -400,165 +396,6 @@ impl Compiler<'_> {
         }
         Ok((Op::Order(order, pair), Ty::Bool))
     }
-
-    fn call(&mut self, whole: &Expr, target: Option<&Expr>, name: &Name, args: &[Expr]) -> Result<Node> {
-        let span = whole.span;
-        let done = |(op, ty)| Ok(Node { op, span, ty });
-        if let Some(macro_call) = self.macro_call(target, name, args)? {
-            return done(macro_call);
-        }
-        match (&*name.text, target, args) {
-            ("has", None, [arg]) => return done(self.has(arg)?),
-            ("has", None, _) => return Err(CompileError::new(span, "has() takes one field")),
-            ("matches", Some(text), [pattern]) | ("matches", None, [text, pattern]) => {
-                return done(self.matches(text, pattern)?);
-            }
-            ("size", None, [dataset]) | ("size", Some(dataset), []) => {
-                if let Some((at, _)) = self.dataset(dataset)? {
-                    return done((Op::DatasetSize(at), Ty::Int));
-                }
-            }
-            ("get", Some(dataset), _) => {
-                if let Some((at, dataset)) = self.dataset(dataset)? {
-                    return done(self.get(at, &dataset, name, args)?);
-                }
-            }
-            _ => {}
-        }
-        if name.text.as_ref() == "dyn" && !self.env.dynamic {
-            return Err(CompileError::new(name.span, "dyn is not part of the language")
-                .hint("every value has its field's type"));
-        }
-        let nodes: Vec<Node> =
-            target.into_iter().chain(args).map(|arg| self.expr(arg)).collect::<Result<_>>()?;
-        let (func, ty) = self.overload(name, target.is_some(), &nodes, span)?;
-        if func == Func::Dyn {
-            let [node] =
-                <[Node; 1]>::try_from(nodes).map_err(|_| CompileError::new(span, "dyn() takes one value"))?;
-            let ty = if matches!(node.ty, Ty::Object(_)) { node.ty.clone() } else { Ty::Any };
-            return Ok(Node { ty, ..node });
-        }
-        done((self.folded(func, nodes, span)?, ty))
-    }
-
-    /// The call, or its value where it is known at load (`duration("720h")`).
-    fn folded(&self, func: Func, nodes: Vec<Node>, span: Span) -> Result<Op> {
-        if !nodes.is_empty()
-            && let Some(values) = constants(&nodes)
-        {
-            let args: Vec<V<'_>> = values.iter().map(V::of).collect();
-            let result = ops::call(func, &args, span);
-            if let (V::Error(fault, _), false) = (&result, self.env.dynamic) {
-                return Err(CompileError::new(span, format!("this call always fails: {}", fault.reason())));
-            }
-            if let Some(value) = result.into_value() {
-                return Ok(Op::Const(value));
-            }
-        }
-        Ok(Op::Call(func, nodes.into()))
-    }
-
-    fn overload(&self, name: &Name, method: bool, args: &[Node], span: Span) -> Result<(Func, Ty)> {
-        let named: Vec<&Overload> = OVERLOADS.iter().filter(|o| *o.name == *name.text).collect();
-        let fitting = |o: &&&Overload| {
-            o.method == method
-                && o.args.len() == args.len()
-                && o.args.iter().zip(args).all(|(a, n)| a.admits(&n.ty))
-        };
-        let mut found = named.iter().filter(fitting);
-        if let Some(first) = found.next() {
-            let untyped = args.iter().position(|a| a.ty.is_any());
-            let ambiguous = found.any(|other| other.ret != first.ret);
-            if let (Some(at), false) = (untyped, self.env.dynamic)
-                && first.func != Func::Size
-            {
-                return Err(CompileError::new(args[at].span, "the type of this value is not known"));
-            }
-            return Ok((first.func, if ambiguous { Ty::Any } else { first.ret.ty() }));
-        }
-        if self.env.dynamic
-            && let Some(any) = named.iter().find(|o| o.method == method && o.args.len() == args.len())
-        {
-            return Ok((any.func, any.ret.ty()));
-        }
-        if named.is_empty() {
-            let error = CompileError::new(name.span, format!("there is no function {:?}", name.text));
-            let known = OVERLOADS.iter().map(|o| o.name).chain(SPECIAL_NAMES);
-            return Err(suggest(error, &name.text, known));
-        }
-        let given: Vec<String> = args.iter().map(|a| a.ty.to_string()).collect();
-        let ways: Vec<String> = named.iter().map(|o| o.signature()).collect();
-        Err(CompileError::new(span, format!("{} does not take {}", name.text, or_nothing(&given.join(", "))))
-            .hint(format!("it is {}", ways.join(" or "))))
-    }
-
-    fn has(&mut self, arg: &Expr) -> Result<(Op, Ty)> {
-        let Kind::Select(base, name) = &arg.kind else {
-            let hint = match &arg.kind {
-                Kind::Ident(name) => format!("write {name} != null"),
-                _ => "write has(object.field)".to_owned(),
-            };
-            return Err(CompileError::new(arg.span, "has() takes a field of an object or map").hint(hint));
-        };
-        if Self::is_root(base, "params") || Self::is_root(base, "datasets") {
-            return Err(CompileError::new(
-                arg.span,
-                "parameters and datasets that are named here always exist",
-            ));
-        }
-        let base = self.expr(base)?;
-        Ok(match self.select_from(base, name)? {
-            (Op::Select(base, at, name), _) => (Op::HasField(base, at, name), Ty::Bool),
-            (Op::Key(base, key), _) => (Op::HasKey(base, key), Ty::Bool),
-            _ => return Err(CompileError::new(arg.span, "has() takes a field of an object or map")),
-        })
-    }
-
-    fn matches(&mut self, text: &Expr, pattern: &Expr) -> Result<(Op, Ty)> {
-        let node = self.expr(text)?;
-        if !(matches!(node.ty, Ty::String) || self.env.dynamic) {
-            return Err(CompileError::new(
-                text.span,
-                format!("matches is for a string, this is {}", node.ty),
-            ));
-        }
-        let Kind::Text(source) = &pattern.kind else {
-            return Err(CompileError::new(
-                pattern.span,
-                "the pattern of matches must be written out as a text",
-            ));
-        };
-        let regex =
-            RegexBuilder::new(source).size_limit(limits::REGEX_BYTES).nest_limit(50).build().map_err(
-                |error| {
-                    let error = match error {
-                        regex::Error::CompiledTooBig(_) => {
-                            format!("the pattern needs more than {} bytes when compiled", limits::REGEX_BYTES)
-                        }
-                        other => format!("the pattern is not a regular expression: {other}"),
-                    };
-                    CompileError::new(pattern.span, error)
-                },
-            )?;
-        Ok((Op::Matches(Box::new(node), regex), Ty::Bool))
-    }
-
-    fn get(&mut self, at: usize, dataset: &DatasetType, name: &Name, args: &[Expr]) -> Result<(Op, Ty)> {
-        let [key] = args else {
-            return Err(CompileError::new(name.span, "get takes one key"));
-        };
-        let Some((field, declared)) = dataset.key.as_deref().and_then(|k| dataset.shape.field(k)) else {
-            return Err(CompileError::new(name.span, "this dataset has no key")
-                .hint("use .exists(r, r.field == ...)"));
-        };
-        let node = self.expr(key)?;
-        let wanted = Ty::of(&declared.kind);
-        if node.ty != wanted && !(self.env.dynamic && node.ty.is_any()) {
-            return Err(CompileError::new(key.span, format!("the key is {wanted}, this is {}", node.ty)));
-        }
-        self.note_field(at, &declared.name);
-        Ok((Op::DatasetGet(at, field, Box::new(node)), Ty::Object(Arc::clone(&dataset.shape))))
-    }
 }
 
 impl Fold {
@@ -573,7 +410,7 @@ impl Fold {
 }
 
 /// The values, if all nodes are constants.
-fn constants(nodes: &[Node]) -> Option<Vec<Value>> {
+pub(crate) fn constants(nodes: &[Node]) -> Option<Vec<Value>> {
     nodes
         .iter()
         .map(|node| if let Op::Const(value) = &node.op { Some(value.clone()) } else { None })
@@ -600,11 +437,11 @@ fn arithmetic(operator: Operator, a: &Ty, b: &Ty, dynamic: bool) -> Option<Ty> {
     })
 }
 
-fn or_nothing(text: &str) -> &str {
-    if text.is_empty() { "nothing" } else { text }
-}
-
-fn suggest<'n>(error: CompileError, name: &str, known: impl IntoIterator<Item = &'n str>) -> CompileError {
+pub(crate) fn suggest<'n>(
+    error: CompileError,
+    name: &str,
+    known: impl IntoIterator<Item = &'n str>,
+) -> CompileError {
     let known: Vec<&str> = known.into_iter().collect();
     match closest(name, known.iter().copied()) {
         Some(candidate) => error.hint(format!("did you mean {candidate:?}?")),

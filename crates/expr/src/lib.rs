@@ -2,9 +2,44 @@
 //!
 //! [`compile`] an expression against an [`Env`] once; [`Program::bind`] it to the datasets of a snapshot; then ask
 //! [`Bound::test`] record by record, and [`Bound::eval`] where the evidence is wanted.
+//!
+//! # The language
+//!
+//! Syntax, operators, macros and results on known values are those of the [Common Expression Language](https://cel.dev);
+//! `tests/conformance/` runs CEL's own cases and says which are cut. In short:
+//!
+//! - Values: `true`, `42`, `1.5`, `'text'`, `null`, lists `[1, 2]`, maps `{'a': 1}` with text keys, timestamps and durations
+//!   (`timestamp('2026-01-31T00:00:00Z')`, `duration('720h')`; to the millisecond).
+//! - Operators: `?:`, `||`, `&&`, `== != < <= > >= in`, `+ -`, `* / %`, `! -`, `a.b`, `a['b']`, `a[0]`.
+//! - Macros: `exists`, `exists_one`, `all`, `filter`, `map` on lists, on maps (over the keys) and on datasets; `has(a.b)`.
+//! - Functions: `size`, `contains`, `startsWith`, `endsWith`, `matches`, CEL's string functions (`lowerAscii`, `split`, `join`,
+//!   `replace`, `substring`, `indexOf`, `trim`, ...), conversions (`int`, `double`, `string`, `bool`, `timestamp`, `duration`), and
+//!   the parts of timestamps and durations (`getHours`, ...).
+//!
+//! A bare name is a field of the record under judgement. Beyond CEL there are only names for what surrounds it:
+//!
+//! - `datasets.<name>`: the records of another dataset. It takes the macros, `size()`, and `get(key)`: the record whose key
+//!   field equals the key, or null. A condition that begins with (or contains, joined by `&&`) `r.field == <something without
+//!   r>` is looked up in an index instead of asking every record.
+//! - `params.<name>`: a parameter of the check. `now`: the present.
+//!
+//! Stricter than CEL: every name, type and function call is checked at load (there is no `dyn`); patterns are written out.
+//!
+//! # Unknown, null, incomplete
+//!
+//! | | |
+//! |---|---|
+//! | unknown | `\|\|` and `&&` are decided whenever a known side decides; everything else with an unknown part is unknown |
+//! | null | equals null and nothing else; ordering it, computing with it or looking into it is an error |
+//! | error | no answer, as unknown is none; absorbed by `\|\|` and `&&` like unknown, which prevails over it |
+//! | incomplete list or dataset | `exists` may be true, `all` may be false, `in` may be true, what was read may be indexed; all else is unknown |
+//!
+//! No unknown ever becomes true or false: whatever the unknown value turns out to be, a decided answer stays. `tests/laws.rs`
+//! tries that on random expressions.
 
 mod ast;
 mod builtin;
+mod calls;
 mod check;
 mod data;
 mod env;

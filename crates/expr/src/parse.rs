@@ -28,23 +28,41 @@ const RESERVED_WORDS: [&str; 17] = [
     "while",
 ];
 
+/// Errors are boxed here: their size would count on the stack at every level of nesting.
+type Result<T> = std::result::Result<T, Box<CompileError>>;
+
+fn fail<T>(error: CompileError) -> Result<T> {
+    Err(Box::new(error))
+}
+
 /// Parses a whole source.
-pub(crate) fn parse(source: &str) -> Result<Expr, CompileError> {
+pub(crate) fn parse(source: &str) -> std::result::Result<Expr, CompileError> {
+    whole(source).map_err(|error| *error)
+}
+
+fn whole(source: &str) -> Result<Expr> {
     if source.len() > limits::SOURCE_BYTES {
-        return Err(CompileError::new(
+        return fail(CompileError::new(
             Span::new(limits::SOURCE_BYTES, source.len()),
             format!("the expression is longer than {} bytes", limits::SOURCE_BYTES),
         ));
     }
     let mut parser = Parser { tokens: tokens(source)?, at: 0, depth: 0 };
     if parser.tokens.len() == 1 {
-        return Err(CompileError::new(Span::new(0, source.len()), "the expression is empty"));
+        return fail(CompileError::new(Span::new(0, source.len()), "the expression is empty"));
     }
     let expr = parser.expr()?;
     match parser.peek() {
         Token::End => Ok(expr),
-        _ => Err(parser.unexpected("the end of the expression or an operator")),
+        _ => fail(parser.unexpected("the end of the expression or an operator")),
     }
+}
+
+/// What joins two operands.
+enum Joint {
+    And,
+    Or,
+    Binary(Operator),
 }
 
 struct Parser {
@@ -84,8 +102,8 @@ impl Parser {
         found
     }
 
-    fn expect(&mut self, punct: &'static str) -> Result<(), CompileError> {
-        if self.eat(punct) { Ok(()) } else { Err(self.unexpected(&format!("{punct:?}"))) }
+    fn expect(&mut self, punct: &'static str) -> Result<()> {
+        if self.eat(punct) { Ok(()) } else { fail(self.unexpected(&format!("{punct:?}"))) }
     }
 
     fn unexpected(&self, wanted: &str) -> CompileError {
@@ -104,66 +122,52 @@ impl Parser {
     }
 
     /// Builds a node, bounding how deep the tree becomes: everything later walks it recursively.
-    fn node(kind: Kind, span: Span) -> Result<Expr, CompileError> {
+    fn node(kind: Kind, span: Span) -> Result<Expr> {
         let mut expr = Expr { kind, span, depth: 1 };
         expr.depth += expr.parts().iter().map(|part| part.depth).max().unwrap_or(0);
-        if expr.depth > limits::DEPTH { Err(Self::too_deep(span)) } else { Ok(expr) }
+        if expr.depth > limits::DEPTH { fail(Self::too_deep(span)) } else { Ok(expr) }
     }
 
-    fn expr(&mut self) -> Result<Expr, CompileError> {
+    fn expr(&mut self) -> Result<Expr> {
         self.depth += 1;
         if self.depth > limits::DEPTH {
-            return Err(Self::too_deep(self.span()));
+            return fail(Self::too_deep(self.span()));
         }
-        let condition = self.any_of("||", |p| p.any_of("&&", |p| p.binary(0), Kind::And), Kind::Or)?;
-        let expr = if self.eat("?") {
-            let yes = self.any_of("||", |p| p.any_of("&&", |p| p.binary(0), Kind::And), Kind::Or)?;
-            self.expect(":")?;
-            let no = self.expr()?;
-            let span = condition.span.to(no.span);
-            Self::node(Kind::Choice(Box::new(condition), Box::new(yes), Box::new(no)), span)?
-        } else {
-            condition
-        };
+        let condition = self.binary(0)?;
+        let expr = if self.is("?") { self.choice(condition)? } else { condition };
         self.depth -= 1;
         Ok(expr)
     }
 
-    /// One operand, or several joined by the same logical operator, which is flat: `a && b && c` has three parts.
-    fn any_of(
-        &mut self,
-        punct: &str,
-        operand: impl Fn(&mut Self) -> Result<Expr, CompileError>,
-        kind: fn(Vec<Expr>) -> Kind,
-    ) -> Result<Expr, CompileError> {
-        let first = operand(self)?;
-        if !self.is(punct) {
-            return Ok(first);
-        }
-        let mut parts = vec![first];
-        while self.eat(punct) {
-            parts.push(operand(self)?);
-        }
-        let span = parts[0].span.to(parts[parts.len() - 1].span);
-        Self::node(kind(parts), span)
+    /// What follows a condition: `? a : b`.
+    fn choice(&mut self, condition: Expr) -> Result<Expr> {
+        self.expect("?")?;
+        let yes = self.binary(0)?;
+        self.expect(":")?;
+        let no = self.expr()?;
+        let span = condition.span.to(no.span);
+        Self::node(Kind::Choice(Box::new(condition), Box::new(yes), Box::new(no)), span)
     }
 
-    fn operator(&self) -> Option<(Operator, u8)> {
+    fn operator(&self) -> Option<(Joint, u8)> {
+        use Joint::Binary as B;
         use Operator as O;
         Some(match self.peek() {
-            Token::Ident(word) if &**word == "in" => (O::In, 1),
+            Token::Ident(word) if &**word == "in" => (B(O::In), 3),
             Token::Punct(punct) => match *punct {
-                "==" => (O::Equal, 1),
-                "!=" => (O::NotEqual, 1),
-                "<" => (O::Less, 1),
-                "<=" => (O::LessEqual, 1),
-                ">" => (O::Greater, 1),
-                ">=" => (O::GreaterEqual, 1),
-                "+" => (O::Add, 2),
-                "-" => (O::Subtract, 2),
-                "*" => (O::Multiply, 3),
-                "/" => (O::Divide, 3),
-                "%" => (O::Remainder, 3),
+                "||" => (Joint::Or, 1),
+                "&&" => (Joint::And, 2),
+                "==" => (B(O::Equal), 3),
+                "!=" => (B(O::NotEqual), 3),
+                "<" => (B(O::Less), 3),
+                "<=" => (B(O::LessEqual), 3),
+                ">" => (B(O::Greater), 3),
+                ">=" => (B(O::GreaterEqual), 3),
+                "+" => (B(O::Add), 4),
+                "-" => (B(O::Subtract), 4),
+                "*" => (B(O::Multiply), 5),
+                "/" => (B(O::Divide), 5),
+                "%" => (B(O::Remainder), 5),
                 _ => return None,
             },
             _ => return None,
@@ -171,18 +175,34 @@ impl Parser {
     }
 
     /// Operators that bind tighter than `above`, left to right.
-    fn binary(&mut self, above: u8) -> Result<Expr, CompileError> {
+    fn binary(&mut self, above: u8) -> Result<Expr> {
         let mut left = self.unary()?;
-        while let Some((operator, power)) = self.operator().filter(|(_, power)| *power > above) {
-            self.advance();
-            let right = self.binary(power)?;
-            let span = left.span.to(right.span);
-            left = Self::node(Kind::Binary(operator, Box::new(left), Box::new(right)), span)?;
+        while let Some((joint, power)) = self.operator().filter(|(_, power)| *power > above) {
+            left = match joint {
+                Joint::And => self.joined(left, "&&", power, Kind::And)?,
+                Joint::Or => self.joined(left, "||", power, Kind::Or)?,
+                Joint::Binary(operator) => {
+                    self.advance();
+                    let right = self.binary(power)?;
+                    let span = left.span.to(right.span);
+                    Self::node(Kind::Binary(operator, Box::new(left), Box::new(right)), span)?
+                }
+            };
         }
         Ok(left)
     }
 
-    fn unary(&mut self) -> Result<Expr, CompileError> {
+    /// Several operands joined by the same logical operator, which is flat: `a && b && c` has three parts.
+    fn joined(&mut self, first: Expr, punct: &str, power: u8, kind: fn(Vec<Expr>) -> Kind) -> Result<Expr> {
+        let mut parts = vec![first];
+        while self.eat(punct) {
+            parts.push(self.binary(power)?);
+        }
+        let span = parts[0].span.to(parts[parts.len() - 1].span);
+        Self::node(kind(parts), span)
+    }
+
+    fn unary(&mut self) -> Result<Expr> {
         let mut signs = Vec::new();
         while self.is("!") || self.is("-") {
             signs.push((self.is("-"), self.span()));
@@ -202,14 +222,14 @@ impl Parser {
     }
 
     /// Selections, indexes and method calls behind a primary.
-    fn postfix(&mut self, negative: bool) -> Result<Expr, CompileError> {
+    fn postfix(&mut self, negative: bool) -> Result<Expr> {
         let mut expr = self.primary(negative)?;
         loop {
             let start = expr.span.start;
             if self.eat(".") {
                 let span = self.span();
                 let Token::Ident(text) = self.peek().clone() else {
-                    return Err(self.unexpected("a field or function"));
+                    return fail(self.unexpected("a field or function"));
                 };
                 self.advance();
                 let name = Name { text, span };
@@ -217,11 +237,10 @@ impl Parser {
                     let args = self.list(")")?;
                     Kind::Call(Some(Box::new(expr)), name, args)
                 } else if matches!(&*name.text, "true" | "false" | "null" | "in") {
-                    return Err(CompileError::new(
-                        span,
-                        format!("{:?} cannot be a field's name here", name.text),
-                    )
-                    .hint(format!("write [\"{}\"]", name.text)));
+                    return fail(
+                        CompileError::new(span, format!("{:?} cannot be a field's name here", name.text))
+                            .hint(format!("write [\"{}\"]", name.text)),
+                    );
                 } else {
                     Kind::Select(Box::new(expr), name)
                 };
@@ -232,8 +251,10 @@ impl Parser {
                 expr =
                     Self::node(Kind::Index(Box::new(expr), Box::new(index)), Span::new(start, self.end()))?;
             } else if self.is("{") {
-                return Err(CompileError::new(self.span(), "messages are not part of the language")
-                    .hint("a map is written {\"key\": value}"));
+                return fail(
+                    CompileError::new(self.span(), "messages are not part of the language")
+                        .hint("a map is written {\"key\": value}"),
+                );
             } else {
                 return Ok(expr);
             }
@@ -241,7 +262,7 @@ impl Parser {
     }
 
     /// Expressions between commas up to the closing bracket. A comma may follow the last.
-    fn list(&mut self, close: &'static str) -> Result<Vec<Expr>, CompileError> {
+    fn list(&mut self, close: &'static str) -> Result<Vec<Expr>> {
         let mut items = Vec::new();
         while !self.eat(close) {
             items.push(self.expr()?);
@@ -253,7 +274,7 @@ impl Parser {
         Ok(items)
     }
 
-    fn primary(&mut self, negative: bool) -> Result<Expr, CompileError> {
+    fn primary(&mut self, negative: bool) -> Result<Expr> {
         let span = self.span();
         let start = if negative { self.tokens[self.at - 1].1.start } else { span.start };
         let token = self.peek().clone();
@@ -291,18 +312,18 @@ impl Parser {
                 Self::node(Kind::List(items), Span::new(span.start, self.end()))
             }
             Token::Punct("{") => self.map(span),
-            _ => Err(self.unexpected("a value")),
+            _ => fail(self.unexpected("a value")),
         }
     }
 
-    fn word(&mut self, word: Arc<str>, span: Span) -> Result<Expr, CompileError> {
+    fn word(&mut self, word: Arc<str>, span: Span) -> Result<Expr> {
         let kind = match &*word {
             "true" => Kind::Bool(true),
             "false" => Kind::Bool(false),
             "null" => Kind::Null,
-            "in" => return Err(self.unexpected("a value")),
+            "in" => return fail(self.unexpected("a value")),
             reserved if RESERVED_WORDS.contains(&reserved) => {
-                return Err(CompileError::new(span, format!("{reserved:?} is a reserved word")));
+                return fail(CompileError::new(span, format!("{reserved:?} is a reserved word")));
             }
             _ => Kind::Ident(Arc::clone(&word)),
         };
@@ -317,7 +338,7 @@ impl Parser {
         Self::node(kind, span)
     }
 
-    fn map(&mut self, span: Span) -> Result<Expr, CompileError> {
+    fn map(&mut self, span: Span) -> Result<Expr> {
         self.advance();
         let mut entries = Vec::new();
         while !self.eat("}") {
