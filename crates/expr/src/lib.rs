@@ -37,6 +37,31 @@
 //! No unknown ever becomes true or false: whatever the unknown value turns out to be, a decided answer stays. `tests/laws.rs`
 //! tries that on random expressions.
 
+//! # Example
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::Arc;
+//!
+//! use expr::{Env, Expected, Inputs, Truth, compile};
+//! use model::time::Timestamp;
+//! use model::value::{Record, Shape, ShapeField, Type, Value};
+//!
+//! let field = |name: &str, kind| ShapeField { name: name.to_owned(), kind, sensitive: false };
+//! let shape = Shape { fields: vec![field("state", Type::String), field("two_factor", Type::Bool)] };
+//! let env = Env { record: Some(Arc::new(shape)), ..Env::default() };
+//! let program = compile("state != 'active' || two_factor", &env, &Expected::Bool)?;
+//!
+//! let inputs = Inputs { datasets: &BTreeMap::new(), params: &BTreeMap::new(), now: Timestamp(0) };
+//! let bound = program.bind(&inputs);
+//! let ann = Record { values: Box::new([Value::string("suspended"), Value::Unknown]) };
+//! let bob = Record { values: Box::new([Value::string("active"), Value::Unknown]) };
+//! assert_eq!(bound.test(Some(&ann)), Truth::True);
+//! assert_eq!(bound.test(Some(&bob)), Truth::Unknown);
+//! assert_eq!(bound.eval(Some(&bob)).unknown[0].place.to_string(), "two_factor");
+//! # Ok::<(), expr::CompileError>(())
+//! ```
+
 mod ast;
 mod builtin;
 mod calls;

@@ -144,7 +144,7 @@ fn bounds_in_a_small_stack() {
         format!("{}admin{}", "(".repeat(200), ")".repeat(200)),
         format!("{}admin", "!".repeat(200)),
         format!("seats{} > 0", " + 1".repeat(200)),
-        format!("{}[{}]", "tags", "tags[0]".repeat(1)) + &".size()".repeat(200) + " > 1",
+        format!("tags{} > 1", ".size()".repeat(200)),
         "[".repeat(200),
         format!("{}admin", "admin ? admin : ".repeat(200)),
     ] {
