@@ -30,12 +30,13 @@ impl Ops {
                 standing.insert((app.id.clone(), check.id.clone()), self.fresh_row(app, check));
             }
         }
-        for member in self.0.fleet.all() {
-            for tally in runs::tallies(self.db(), member.id()).await.map_err(internal)? {
-                let key = (member.row.instance.app.clone(), tally.tally.check.clone());
-                if let Some(row) = standing.get_mut(&key) {
-                    add(row, &tally);
-                }
+        for (key, sum) in runs::sums(self.db()).await.map_err(internal)? {
+            if let Some(row) = standing.get_mut(&key) {
+                row.instances = sum.instances;
+                row.pass = sum.pass;
+                row.fail = sum.fail;
+                row.inconclusive = sum.inconclusive;
+                row.not_applicable = sum.not_applicable;
             }
         }
         let unfiltered = standing.len() as u64;

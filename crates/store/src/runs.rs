@@ -27,7 +27,7 @@ use crate::sql::{Arg, Batch, Tx, args, statements, to_json};
 
 pub(crate) mod log;
 
-pub use log::{Day, Filter, Run, Tally, days, get, log, results, tallies, tallies_all, tallies_of_check};
+pub use log::{Day, Filter, Run, Sum, Tally, days, get, log, results, sums, tallies, tallies_of_check};
 
 /// What of a scan's facts a finished run decides. What came meanwhile (an interval, a request) stays.
 macro_rules! set_after_run {
@@ -68,8 +68,9 @@ statements! {
 /// Tallies of a scan.
 pub(crate) const TALLIES: Batch = Batch {
     name: "TALLIES",
-    head: "INSERT INTO tallies (instance_id, kind, check_id, body, at)",
-    columns: 5,
+    head: "INSERT INTO tallies (instance_id, kind, check_id, revision, pass, fail, inconclusive, not_applicable, \
+           reason, needs, at)",
+    columns: 11,
     tail: "",
 };
 /// Changes between two snapshots.
@@ -304,11 +305,25 @@ struct Prepared {
 impl Prepared {
     fn of(db: &Db, held: &Held, commit: &Commit<'_>) -> Result<Self, StoreError> {
         let at = commit.finish.run.finished_at;
-        let tally = |t: &CheckTally| Ok(args![&held.instance, held.kind, &t.check, to_json(t)?, at]);
+        let tally = |t: &CheckTally| {
+            Ok(args![
+                &held.instance,
+                held.kind,
+                &t.check,
+                t.revision,
+                n(t.pass),
+                n(t.fail),
+                n(t.inconclusive),
+                n(t.not_applicable),
+                t.reason.as_deref(),
+                to_json(&t.needs)?,
+                at
+            ])
+        };
         let unresolved: Vec<&CheckResult> =
             commit.results.iter().filter(|r| r.outcome != Outcome::Fail).collect();
         let snapshot = |(name, data): &(&str, &DatasetSnapshot)| {
-            let records = i64::try_from(data.records.len()).unwrap_or(i64::MAX);
+            let records = n(data.records.len() as u64);
             let body = snapshots::pack(data)?;
             let args = args![
                 &held.instance,
@@ -406,7 +421,6 @@ async fn insert_run(
     changed: Committed,
 ) -> Result<(), StoreError> {
     let run = &commit.finish.run;
-    let n = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let args = args![
         &run.run,
         &held.instance,
@@ -455,6 +469,11 @@ async fn count_day(
         finish.run.outcome.cause().map(FailureCause::as_str),
     ];
     tx.run(DAY, args).await.map(drop)
+}
+
+/// A count as both databases hold it. More than nine quintillion of anything are not met.
+fn n(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Midnight UTC of the day, also before 1970.

@@ -204,7 +204,13 @@ CREATE TABLE tallies (
     instance_id {text} NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
     kind {text} NOT NULL,
     check_id {text} NOT NULL,
-    body {text} NOT NULL,
+    revision BIGINT NOT NULL,
+    pass BIGINT NOT NULL,
+    fail BIGINT NOT NULL,
+    inconclusive BIGINT NOT NULL,
+    not_applicable BIGINT NOT NULL,
+    reason {text},
+    needs {text} NOT NULL,
     at BIGINT NOT NULL,
     PRIMARY KEY (instance_id, kind, check_id)
 );

@@ -1,9 +1,11 @@
 //! The run log, and what the last assessments said.
 
+use std::collections::BTreeMap;
+
 use model::dataset::Cost;
 use model::diagnosis::{Fault, Warning};
 use model::finding::{CheckResult, CheckTally};
-use model::id::{CheckId, InstanceId, RunId};
+use model::id::{AppId, CheckId, InstanceId, RunId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,13 +24,26 @@ macro_rules! run_columns {
     };
 }
 
+macro_rules! tally_columns {
+    () => {
+        "instance_id, kind, check_id, revision, pass, fail, inconclusive, not_applicable, reason, needs, at"
+    };
+}
+
 statements! {
     SELECT_ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = $1");
     DAYS = "SELECT kind, day, succeeded, partial, failed, worst_row, down, cause FROM days \
             WHERE instance_id = $1 AND day >= $2 ORDER BY day, kind";
-    TALLIES_ALL = "SELECT instance_id, kind, body, at FROM tallies ORDER BY instance_id, kind, check_id";
-    TALLIES_OF = "SELECT instance_id, kind, body, at FROM tallies WHERE instance_id = $1 ORDER BY kind, check_id";
-    TALLIES_OF_CHECK = "SELECT instance_id, kind, body, at FROM tallies WHERE check_id = $1 ORDER BY instance_id";
+    TALLIES_OF = concat!(
+        "SELECT ", tally_columns!(), " FROM tallies WHERE instance_id = $1 ORDER BY kind, check_id"
+    );
+    TALLIES_OF_CHECK = concat!(
+        "SELECT ", tally_columns!(), " FROM tallies WHERE check_id = $1 ORDER BY instance_id"
+    );
+    SUMS = "SELECT i.app, t.check_id, COUNT(*) AS instances, CAST(SUM(t.pass) AS BIGINT) AS pass, \
+            CAST(SUM(t.fail) AS BIGINT) AS fail, CAST(SUM(t.inconclusive) AS BIGINT) AS inconclusive, \
+            CAST(SUM(t.not_applicable) AS BIGINT) AS not_applicable \
+            FROM tallies t JOIN instances i ON i.id = t.instance_id GROUP BY i.app, t.check_id";
     RESULTS = "SELECT body FROM results WHERE instance_id = $1 AND kind = $2";
 }
 
@@ -214,19 +229,55 @@ pub async fn tallies_of_check(db: &Db, check: &CheckId) -> Result<Vec<Tally>, St
     db.0.pool.rows(TALLIES_OF_CHECK, args![check]).await?.iter().map(read_tally).collect()
 }
 
-/// All tallies.
+/// How a check stands over all instances of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sum {
+    /// Instances whose last assessment has an answer to it.
+    pub instances: u64,
+    /// Records that pass.
+    pub pass: u64,
+    /// Records that fail.
+    pub fail: u64,
+    /// Records that could not be judged.
+    pub inconclusive: u64,
+    /// Records it does not apply to.
+    pub not_applicable: u64,
+}
+
+/// The tallies of every application's instances, summed by check.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn tallies_all(db: &Db) -> Result<Vec<Tally>, StoreError> {
-    db.0.pool.rows(TALLIES_ALL, Vec::new()).await?.iter().map(read_tally).collect()
+pub async fn sums(db: &Db) -> Result<BTreeMap<(AppId, CheckId), Sum>, StoreError> {
+    let rows = db.0.pool.rows(SUMS, Vec::new()).await?;
+    rows.iter()
+        .map(|row| {
+            let sum = Sum {
+                instances: row.count("instances")?,
+                pass: row.count("pass")?,
+                fail: row.count("fail")?,
+                inconclusive: row.count("inconclusive")?,
+                not_applicable: row.count("not_applicable")?,
+            };
+            Ok(((row.id("app")?, row.id("check_id")?), sum))
+        })
+        .collect()
 }
 
 fn read_tally(row: &Row) -> Result<Tally, StoreError> {
     Ok(Tally {
         instance: row.id("instance_id")?,
         kind: row.word("kind", ScanKind::parse)?,
-        tally: row.json("body")?,
+        tally: CheckTally {
+            check: row.id("check_id")?,
+            revision: row.count("revision")?,
+            pass: row.count("pass")?,
+            fail: row.count("fail")?,
+            inconclusive: row.count("inconclusive")?,
+            not_applicable: row.count("not_applicable")?,
+            reason: row.get("reason")?,
+            needs: row.json("needs")?,
+        },
         at: row.time("at")?,
     })
 }

@@ -29,8 +29,8 @@ fn tally(check: &str, fail: u64) -> CheckTally {
         fail,
         inconclusive: 0,
         not_applicable: 0,
-        reason: None,
-        needs: Vec::new(),
+        reason: Some("members could not be read".to_owned()),
+        needs: vec!["members:read".to_owned()],
     }
 }
 
@@ -243,6 +243,10 @@ on_both! {
             runs::tallies(&f.db, &id).await.unwrap().into_iter().map(|t| t.tally).collect();
         assert_eq!(stored, tallies);
         assert_eq!(runs::tallies_of_check(&f.db, &"example/two".into()).await.unwrap().len(), 1);
+        let sums = runs::sums(&f.db).await.unwrap();
+        let one = runs::Sum { instances: 1, pass: 1, fail: 1, ..runs::Sum::default() };
+        assert_eq!(sums[&("example".into(), "example/one".into())], one);
+        assert_eq!(sums.len(), 2);
         let seen = drift::list(&f.db, &drift::Filter::default(), Cut::first(10)).await.unwrap().rows;
         assert_eq!(seen[0].drift, drifts[0]);
         let prior = snapshots::prior(&f.db, &id, CONFIG).await.unwrap();

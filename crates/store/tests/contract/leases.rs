@@ -142,6 +142,11 @@ on_both! {
         let fresh = claim(&f.db, &id, CONFIG, min(4)).await.unwrap();
         assert_eq!((fresh.credential_version, fresh.abandoned), (2, 0));
         assert!(checkpoints::of_run(&f.db, &fresh).await.unwrap().is_empty());
+        // The version counts by itself, too: what the old credential read is not stored under the new one.
+        let mut mixed = fresh.clone();
+        mixed.credential_version = 1;
+        let old = nothing(&mixed, RunOutcome::Succeeded, min(5));
+        assert!(matches!(runs::commit(&f.db, &mixed, old).await, Err(StoreError::Stale)));
     }
 
     async fn pausing_drops_leases_and_resuming_wants_all(f: Fixture) {
