@@ -17,9 +17,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
+use crate::ask::{About, Ask, Halt};
 use crate::place::{Places, address};
 use crate::scrub::Scrubber;
-use crate::session::{About, Ask, Halt, Session};
+use crate::session::Session;
 use crate::target::Credential;
 use crate::watch::instant;
 

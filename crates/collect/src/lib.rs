@@ -5,6 +5,7 @@
 //! All of it is driven by the catalogue's manifests; no application is named here.
 
 mod answer;
+mod ask;
 mod auth;
 pub mod clock;
 mod dataset;

@@ -11,12 +11,13 @@ use model::time::Timestamp;
 use model::value::{Record, Value};
 use serde_json::Value as Json;
 
+use crate::ask::{About, Answered, Ask, Halt};
 use crate::extract::{Each, Extractor};
 use crate::page::{self, Cursor, Seen};
 use crate::path::{Found, Path, is_withheld};
 use crate::place::{Places, address, text};
 use crate::progress::ListingAt;
-use crate::session::{About, Answered, Ask, Halt, Session};
+use crate::session::Session;
 use crate::sink::Sink;
 use crate::target::headers;
 

@@ -104,12 +104,12 @@ pub(crate) fn next(paging: &Paging, cursor: &Cursor, seen: &Seen<'_>) -> Result<
     let next = match paging {
         Paging::None => match link_next(seen.headers) {
             // What is not read would be taken for not there.
-            Some(_) if seen.count > 0 => {
+            Some(_) => {
                 return Err(
                     "The server offers a next page where the catalogue expects a single answer".to_owned()
                 );
             }
-            _ => None,
+            None => None,
         },
         Paging::Link => link_next(seen.headers).map(Cursor::Url),
         Paging::NextUrl { at } => told(seen.json, at)?.map(Cursor::Url),

@@ -12,6 +12,7 @@ use model::time::{Duration, Timestamp};
 use serde_json::Value as Json;
 
 use crate::answer::scalar;
+use crate::ask::{About, Answered, Ask, Halt};
 use crate::clock::Clock;
 use crate::dataset::refusal;
 use crate::fanout::alternatives;
@@ -20,7 +21,7 @@ use crate::outbound::Outbound;
 use crate::path::{Found, Path};
 use crate::place::{Places, address};
 use crate::progress::Quiet;
-use crate::session::{About, Answered, Ask, Halt, Session};
+use crate::session::Session;
 use crate::sink::Sink;
 use crate::target::{Credential, Target};
 use crate::watch::instant;

@@ -10,8 +10,9 @@ use model::scan::FailureCause;
 use model::time::{Duration, Timestamp};
 use url::Url;
 
+use crate::ask::{Ask, label};
 use crate::pace::http_date;
-use crate::session::{Ask, Session, label};
+use crate::session::Session;
 
 /// Faults of one kind in a row, none of them answered in between, after which nothing more is tried.
 const GIVE_UP: u32 = 3;

@@ -187,7 +187,11 @@ static KEY: LazyLock<aws_lc_rs::rsa::KeyPair> =
     LazyLock::new(|| aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap());
 
 fn pem() -> String {
-    let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = KEY.as_der().unwrap();
+    pem_of(&KEY)
+}
+
+pub(crate) fn pem_of(key: &aws_lc_rs::rsa::KeyPair) -> String {
+    let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = key.as_der().unwrap();
     let body = STANDARD.encode(der.as_ref());
     let lines: Vec<&str> = body.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap()).collect();
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))

@@ -123,7 +123,13 @@ fn apps() -> Vec<Arc<App>> {
     apps
 }
 
-async fn meets(app: &Arc<App>, what: &str, answer: Answer, causes: &[FailureCause]) {
+async fn meets(
+    outbound: &collect::Outbound,
+    app: &Arc<App>,
+    what: &str,
+    answer: Answer,
+    causes: &[FailureCause],
+) {
     let name = app.id.as_str();
     for kind in model::scan::ScanKind::ALL {
         if app.datasets_of(kind).next().is_none() {
@@ -134,7 +140,7 @@ async fn meets(app: &Arc<App>, what: &str, answer: Answer, causes: &[FailureCaus
         let credential = credential_of(plain_auth(app));
         let request = RunRequest::new(kind, START + Duration::hours(3));
         let target = target_of(app, &server.url);
-        let collected = collect::run(&outbound(), &target, &credential, &server.clock, request, &Quiet).await;
+        let collected = collect::run(outbound, &target, &credential, &server.clock, request, &Quiet).await;
         let Collected::Done(done) = collected else { panic!("{name} {kind} {what}: {collected:?}") };
         judge(name, what, &done.snapshot, app, causes);
         assert!(server.count() < 400, "{name} {kind} {what}: {} requests", server.count());
@@ -143,9 +149,10 @@ async fn meets(app: &Arc<App>, what: &str, answer: Answer, causes: &[FailureCaus
 
 #[tokio::test]
 async fn every_application_against_every_fault() {
+    let outbound = outbound();
     for app in apps() {
         for (what, answer, causes) in faults() {
-            meets(&app, what, answer, &causes).await;
+            meets(&outbound, &app, what, answer, &causes).await;
         }
     }
 }
