@@ -8,14 +8,16 @@ use std::time::Duration;
 use model::time::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use crate::db::{Db, Options};
 use crate::error::StoreError;
 use crate::sql::{Pool, Sql, Tx};
 
-/// How long a statement of one connection waits for another's lock, and a task for a connection.
-const WAIT: Duration = Duration::from_secs(10);
+/// How long a statement waits for another process's lock on the SQLite file (a backup tool's, say).
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How long a task waits for a connection: every worker may want to commit at once, one after the other.
+const WAIT: Duration = Duration::from_secs(60);
 
 /// PostgreSQL only, so not in the registry of statements that both databases know.
 const PG_SCHEMA_LOCK: Sql = Sql { name: "PG_SCHEMA_LOCK", text: "SELECT pg_advisory_xact_lock(7264178324)" };
@@ -57,12 +59,16 @@ async fn connect_pg(address: &str, options: &Options) -> Result<Pool, StoreError
         .map_err(|_| StoreError::Address { detail: "it is no PostgreSQL address".to_owned() })?
         .application_name("parapet");
     refuse_open_network(&connect)?;
+    // The pool would knock again and again until its wait is over; a first knock alone says at once what is wrong.
+    let failed = |e: sqlx::Error| StoreError::from_sqlx("CONNECT", &e);
+    let first = PgConnection::connect_with(&connect).await.map_err(failed)?;
+    first.close().await.map_err(failed)?;
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(2))
         .acquire_timeout(WAIT)
         .connect_with(connect)
         .await
-        .map_err(|e| StoreError::from_sqlx("CONNECT", &e))?;
+        .map_err(failed)?;
     Ok(Pool::Pg(pool))
 }
 
@@ -120,7 +126,7 @@ async fn connect_file(path: &Path, options: &Options) -> Result<(Pool, Option<Fi
         .filename(path)
         .create_if_missing(true)
         .foreign_keys(true)
-        .busy_timeout(WAIT);
+        .busy_timeout(LOCK_WAIT);
     if options.check_integrity && path.metadata().is_ok_and(|m| m.len() > 0) {
         check_integrity(path, &base).await?;
     }

@@ -291,3 +291,27 @@ async fn on_postgresql_leases_live_by_the_clock_of_the_database() {
     assert_eq!(scans::expired(&one, T0).await.unwrap(), vec![dead]);
     assert_eq!(scans::close_all_at_start(&two).await.unwrap(), 0, "other nodes may be alive");
 }
+
+on_both! {
+    async fn many_workers_commit_at_once(f: Fixture) {
+        let mut commits = Vec::new();
+        for n in 0..24 {
+            let id = onboard(&f.db, &format!("i{n}"), &[CONFIG]).await;
+            let db = f.db.clone();
+            commits.push(tokio::spawn(async move {
+                let failing = [fails("example/one", "alice", model::finding::Severity::Low)];
+                let held = claim(&db, &id, CONFIG, min(1)).await.expect("free");
+                let renewed = scans::renew(&db, &held, min(1), TTL, Progress::default()).await.unwrap();
+                assert!(matches!(renewed, Renewed::Held { .. }));
+                let mut commit = nothing(&held, RunOutcome::Succeeded, min(2));
+                commit.results = &failing;
+                runs::commit(&db, &held, commit).await.expect("committed").opened
+            }));
+        }
+        let mut opened = 0;
+        for commit in commits {
+            opened += commit.await.expect("no panic");
+        }
+        assert_eq!(opened, 24);
+    }
+}
