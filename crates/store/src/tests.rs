@@ -110,7 +110,18 @@ async fn every_statement_is_prepared_on_postgresql() {
         .await
         .expect("a schema");
     let sep = if url.contains('?') { '&' } else { '?' };
-    prepare_all(&open(&format!("{url}{sep}options=-c%20search_path%3D{schema}")).await).await;
+    let db = open(&format!("{url}{sep}options=-c%20search_path%3D{schema}")).await;
+    prepare_all(&db).await;
+    // Whatever the server's locale is, lists sort and page as on SQLite.
+    let by_locale: Vec<String> = sqlx::query_scalar(
+        "SELECT table_name || '.' || column_name FROM information_schema.columns \
+         WHERE table_schema = $1 AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'",
+    )
+    .bind(&schema)
+    .fetch_all(&admin)
+    .await
+    .expect("the columns");
+    assert!(by_locale.is_empty(), "these columns sort by the server's locale: {}", by_locale.join(", "));
 }
 
 #[tokio::test]
