@@ -49,10 +49,15 @@ impl Ops {
             states: vec![FindingState::New, FindingState::InProgress],
             ..Default::default()
         };
-        let worst =
-            findings::list(self.db(), &worst, findings::Sort::Severity, Order::Ascending, StoreCut::first(5))
-                .await
-                .map_err(internal)?;
+        let worst = findings::list(
+            self.db(),
+            &worst,
+            findings::Sort::Severity,
+            Order::Descending,
+            StoreCut::first(5),
+        )
+        .await
+        .map_err(internal)?;
         let changes = drift::Filter { instance: Some(id.clone()), ..Default::default() };
         let changes = drift::list(self.db(), &changes, StoreCut::first(5)).await.map_err(internal)?;
         let tallies = runs::tallies(self.db(), id).await.map_err(internal)?;
@@ -117,7 +122,10 @@ impl Ops {
             ),
             (
                 "Not from the identity provider".to_owned(),
-                Some(count(accounts::Filter { idp: Some(accounts::Identity::NotLinked), ..base.clone() }).await?),
+                Some(
+                    count(accounts::Filter { idp: Some(accounts::Identity::NotLinked), ..base.clone() })
+                        .await?,
+                ),
             ),
             (
                 "With open findings".to_owned(),

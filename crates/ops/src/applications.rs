@@ -114,7 +114,7 @@ fn parse(text: &str, field: &str) -> Result<Position> {
     })
 }
 
-fn headline(all: &[Placed], now: Timestamp) -> String {
+fn headline(all: &[Placed], now: Timestamp) -> model::words::Sentence {
     let mut counts = FleetCounts::default();
     for placed in all {
         match placed.mark {
@@ -137,7 +137,7 @@ fn headline(all: &[Placed], now: Timestamp) -> String {
             counts.first_expiry_at = Some(counts.first_expiry_at.map_or(at, |first| first.min(at)));
         }
     }
-    model::words::fleet(&counts).plain(now)
+    model::words::fleet(&counts)
 }
 
 fn counts(all: &[Placed]) -> Vec<(Mark, u64)> {

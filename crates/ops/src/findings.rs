@@ -40,7 +40,8 @@ pub(crate) fn order(query: &FindingsQuery) -> (findings::Sort, Order) {
         Some("first_seen") => findings::Sort::FirstSeen,
         Some("last_seen") => findings::Sort::LastSeen,
         Some("resource") => findings::Sort::Resource,
-        _ => findings::Sort::Severity,
+        // The natural order is worst first.
+        _ => return (findings::Sort::Severity, lists::reversed(order)),
     };
     (column, order)
 }
@@ -194,7 +195,7 @@ impl Ops {
             self.db(),
             &same,
             findings::Sort::Severity,
-            Order::Ascending,
+            Order::Descending,
             store::Cut::first(20),
         )
         .await

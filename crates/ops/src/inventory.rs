@@ -406,7 +406,8 @@ pub(crate) fn plugin_order(query: &PluginsQuery) -> (plugins::Sort, store::Order
         Some("name") => plugins::Sort::Name,
         Some("last_used") => plugins::Sort::LastUsed,
         Some("first_seen") => plugins::Sort::FirstSeen,
-        _ => plugins::Sort::Grade,
+        // The natural order is the widest access first.
+        _ => return (plugins::Sort::Grade, lists::reversed(order)),
     };
     (column, order)
 }

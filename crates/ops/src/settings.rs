@@ -103,11 +103,11 @@ impl Ops {
             kind: facts.kind,
             enabled,
             status: member.scan_status(facts, now),
-            advice: words.notes.iter().map(|s| s.plain(now)).collect(),
+            advice: words.notes.into_iter().chain(words.remedy.map(|r| r.says)).collect(),
             last: log.first().cloned(),
             last_success_at: facts.last_success_at,
             next_at: (enabled && !paused && !running).then_some(facts.next_at),
-            next_why: words.next.map(|s| s.plain(now)).unwrap_or_default(),
+            next: words.next,
             interval: facts.interval,
             running: running_view(facts, now),
             can_scan_now: cannot_scan_because.is_empty(),
@@ -215,7 +215,7 @@ fn credential(member: &Member, now: Timestamp) -> CredentialCard {
         expires_at: i.identity.expires_at.map_or(Known::Unknown, Known::Is),
         last_used_at: i.credential_used_at,
         since: i.credential_set_at,
-        suspended: member.about(now).credential().map(|s| s.plain(now)),
+        suspended: member.about(now).credential(),
         disabled: None,
     }
 }

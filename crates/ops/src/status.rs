@@ -4,7 +4,7 @@ use model::diagnosis::Warning;
 use model::health::{self, ScanFacts};
 use model::time::Timestamp;
 use model::view::{Mark, ScanMark, Status, WarningLine};
-use model::words::{self, About};
+use model::words::{self, About, Sentence};
 
 use crate::fleet::Member;
 
@@ -41,8 +41,8 @@ impl Member {
         Status {
             mark: mark(shown),
             word,
-            note: about.tile_note().map(|s| s.plain(now)).unwrap_or_default(),
-            sentence: about.application().plain(now),
+            note: about.tile_note().unwrap_or_default(),
+            sentence: about.application(),
             since,
         }
     }
@@ -54,8 +54,8 @@ impl Member {
         Status {
             mark: shown,
             word: shown.word().to_owned(),
-            note: String::new(),
-            sentence: words.whole().plain(now),
+            note: Sentence::default(),
+            sentence: words.says,
             since: scan.failing_since,
         }
     }
@@ -74,7 +74,7 @@ impl Member {
                     Warning::Deprecated { sunset_at, .. } => ("deprecated", *sunset_at),
                     Warning::RateBudget { resets_at, .. } => ("rate_budget", *resets_at),
                 };
-                WarningLine { kind: kind.to_owned(), text: words::warning_says(w).plain(now), at }
+                WarningLine { kind: kind.to_owned(), text: words::warning_says(w), at }
             })
             .collect()
     }

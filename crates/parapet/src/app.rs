@@ -81,7 +81,7 @@ async fn list(config: &ConfigArgs, as_json: bool) -> Result<ExitCode, Failure> {
         say(&format!("{:#}", json!({ "headline": headline, "applications": tiles })));
         return Ok(ExitCode::SUCCESS);
     }
-    say(&headline);
+    say(&headline.plain(wiring::now()));
     let mut rows = table(&["status", "name", "product", "tenant", "owner", "critical", "high", "last scan"]);
     let now = wiring::now();
     for tile in &tiles {
@@ -158,18 +158,18 @@ fn people(page: &SettingsPage) -> String {
     let h = &page.header;
     let mut lines = vec![
         format!("{} ({}, {})", clean(&h.instance.name), h.instance.app_name, clean(&h.instance.tenant)),
-        format!("{}  {}", shown(&h.status), clean(&h.status.sentence)),
+        format!("{}  {}", shown(&h.status), clean(&h.status.sentence.plain(now))),
     ];
-    lines.extend(h.warnings.iter().map(|w| format!("! {}", clean(&w.text))));
+    lines.extend(h.warnings.iter().map(|w| format!("! {}", clean(&w.text.plain(now)))));
     for scan in &page.scans {
         lines.push(String::new());
         lines.push(format!(
             "{} {}: {}",
             scan.status.mark.glyph(),
             scan.kind.title(),
-            clean(&scan.status.sentence)
+            clean(&scan.status.sentence.plain(now))
         ));
-        lines.extend(scan.advice.iter().map(|a| format!("  {}", clean(a))));
+        lines.extend(scan.advice.iter().map(|a| format!("  {}", clean(&a.plain(now)))));
         if let Some(fault) = scan.last.as_ref().and_then(|l| l.fault.as_ref()) {
             lines.push(format!("  {}", clean(&fault.remedy)));
         }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::id::AppId;
 use crate::time::Timestamp;
+use crate::words::Sentence;
 
 /// What the Applications page is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -32,7 +33,7 @@ pub struct ApplicationsPage {
     /// The instant all relative times refer to.
     pub now: Timestamp,
     /// What needs attention, one sentence: `2 of 14 applications are not Up; 1 credential expires in 9 days`.
-    pub headline: String,
+    pub headline: Sentence,
     /// Settled statuses of all instances (unfiltered), worst first, for the header's counts.
     pub counts: Vec<(Mark, u64)>,
     /// Filters: `status`, `owner`, `app`, `warning`.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{ApplicationHeader, DayBar, Html, Known, OwnerRef, RunRow, Status};
 use crate::scan::ScanKind;
 use crate::time::{Duration, Timestamp};
+use crate::words::Sentence;
 
 /// The settings page of one application.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,16 +45,16 @@ pub struct ScanCard {
     pub enabled: bool,
     /// Status with its sentence.
     pub status: Status,
-    /// Further sentences: "Config Scan is Up, so the credential most likely lacks ...".
-    pub advice: Vec<String>,
+    /// Further sentences: "Config Scan is Up, so the credential most likely lacks ...", and what to do.
+    pub advice: Vec<Sentence>,
     /// The latest finished run.
     pub last: Option<RunRow>,
     /// When it last succeeded.
     pub last_success_at: Option<Timestamp>,
     /// When the next run starts; `None`: none is scheduled.
     pub next_at: Option<Timestamp>,
-    /// Why then, where it is not simply the interval: `waiting for the vendor's rate limit`. May be empty.
-    pub next_why: String,
+    /// The sentence about it: when, and that retries go on or what is waited for.
+    pub next: Option<Sentence>,
     /// How often it runs.
     pub interval: Duration,
     /// Present while it runs or waits for the vendor.
@@ -132,7 +133,7 @@ pub struct CredentialCard {
     /// When it was entered.
     pub since: Timestamp,
     /// Present while it is suspended: the sentence with since when and when it is tried again.
-    pub suspended: Option<String>,
+    pub suspended: Option<Sentence>,
     /// Present when it cannot be used until Reauthenticate: the reason (its origins changed).
     pub disabled: Option<String>,
 }

@@ -6,6 +6,7 @@ use crate::finding::Severity;
 use crate::id::{AppId, InstanceId, OwnerId};
 use crate::scan::ScanKind;
 use crate::time::Timestamp;
+use crate::words::Sentence;
 
 /// The shapes of status. Each is drawn as shape, word and colour together, the same everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -84,9 +85,9 @@ pub struct Status {
     /// The word: `Up`, `Unhealthy`, `Down`, `Scanning`, `Not enabled`, `Paused`.
     pub word: String,
     /// Short text beside the word: `scanning; last finished run failed`, `first scan running, no result yet`. May be empty.
-    pub note: String,
+    pub note: Sentence,
     /// The whole sentence that explains it.
-    pub sentence: String,
+    pub sentence: Sentence,
     /// Since when it is so, where that is known.
     pub since: Option<Timestamp>,
 }
@@ -180,7 +181,7 @@ pub struct WarningLine {
     /// `credential_expires`, `permission_lost`, `deprecated`, `rate_budget`: the value of the `warning` filter.
     pub kind: String,
     /// The sentence: what will happen, what to do.
-    pub text: String,
+    pub text: Sentence,
     /// When it will happen, where known.
     pub at: Option<Timestamp>,
 }

@@ -1,5 +1,7 @@
 //! Text with instants inside.
 
+use std::fmt;
+
 use crate::time::Timestamp;
 use crate::words::times::plain_instant;
 
@@ -70,6 +72,12 @@ impl Sentence {
         self
     }
 
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// As text: each instant exact in UTC, with its distance from `now` in brackets.
     #[must_use]
     pub fn plain(&self, now: Timestamp) -> String {
@@ -78,5 +86,28 @@ impl Sentence {
             Part::At(at) | Part::Exact(at) => plain_instant(*at, now),
         });
         parts.collect()
+    }
+}
+
+impl From<&str> for Sentence {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for Sentence {
+    /// Each instant exact in UTC: text that stays true whenever it is read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::At(at) | Part::Exact(at) => write!(f, "{}", at.to_jiff().strftime("%Y-%m-%d %H:%M UTC")),
+        })
+    }
+}
+
+impl serde::Serialize for Sentence {
+    /// As text, see [`fmt::Display`].
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }

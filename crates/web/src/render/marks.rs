@@ -36,16 +36,6 @@ pub(crate) fn status(status: &Status) -> Markup {
     ))
 }
 
-/// The sentence of a status without the word at its beginning, for places where the word stands above it.
-pub(crate) fn explained(status: &Status) -> String {
-    let Some(rest) = status.sentence.strip_prefix(status.word.as_str()).and_then(|r| r.strip_prefix(": "))
-    else {
-        return status.sentence.clone();
-    };
-    let mut chars = rest.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str())
-}
-
 /// Shape and word of a mark.
 pub(crate) fn word(mark: &Mark) -> Markup {
     Markup(format!(

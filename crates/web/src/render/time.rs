@@ -1,7 +1,8 @@
 //! Instants as people read them: relative, with the exact instant in `<time>` and on hover.
 
 use model::time::{Duration, Timestamp};
-use model::view::Known;
+use model::view::{Known, Status};
+use model::words::{Part, Sentence};
 
 use super::{Escaped, Markup};
 
@@ -30,12 +31,50 @@ pub(crate) fn exact(at: &Timestamp) -> Markup {
 }
 
 fn element(at: &Timestamp, text: &str) -> Markup {
-    let at = at.to_jiff();
-    Markup(format!(
-        "<time datetime=\"{}\" title=\"{}\">{text}</time>",
-        at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        at.strftime("%-d %b %Y, %H:%M:%S UTC"),
-    ))
+    titled(at, &at.to_jiff().strftime("%-d %b %Y, %H:%M:%S UTC").to_string(), text)
+}
+
+fn titled(at: &Timestamp, title: &str, text: &str) -> Markup {
+    let machine = at.to_jiff().strftime("%Y-%m-%dT%H:%M:%SZ");
+    Markup(format!("<time datetime=\"{machine}\" title=\"{title}\">{text}</time>"))
+}
+
+/// A sentence with its instants as elements: distances relative with the exact instant on hover, exact ones the other
+/// way round.
+pub(crate) fn sentence(now: &Timestamp, sentence: &Sentence) -> Markup {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for part in &sentence.0 {
+        // Writing to a string cannot fail.
+        let _ = match part {
+            Part::Text(text) => write!(out, "{}", Escaped(text)),
+            Part::At(at) => write!(out, "{}", ago(now, at)),
+            Part::Exact(at) => write!(out, "{}", near(now, at)),
+        };
+    }
+    Markup(out)
+}
+
+/// A sentence that stands under the status it explains: without the status' own word at its beginning.
+pub(crate) fn explained(now: &Timestamp, status: &Status) -> Markup {
+    let mut told = status.sentence.clone();
+    if let Some(Part::Text(first)) = told.0.first_mut()
+        && let Some(rest) = first.strip_prefix(status.word.as_str()).and_then(|r| r.strip_prefix(": "))
+    {
+        let mut chars = rest.chars();
+        *first =
+            chars.next().map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str());
+    }
+    sentence(now, &told)
+}
+
+/// An instant that must be exact, as short as it can be: the time alone today, else with its day.
+fn near(now: &Timestamp, at: &Timestamp) -> Markup {
+    let (today, instant) = (now.to_jiff().strftime("%Y-%m-%d"), at.to_jiff());
+    let pattern =
+        if today.to_string() == instant.strftime("%Y-%m-%d").to_string() { "%H:%M" } else { "%-d %b, %H:%M" };
+    let title = format!("{}, {}", instant.strftime("%-d %b %Y, %H:%M:%S UTC"), relative(*now, *at));
+    titled(at, &title, &instant.strftime(pattern).to_string())
 }
 
 /// The distance between two instants in one unit: `just now`, `12 min ago`, `in 9 days`.

@@ -6,6 +6,7 @@ use model::view::{
     ApplicationHeader, ApplicationsPage, ApplicationsQuery, EmptyState, Facet, FacetChoice, InstanceRef,
     Mark, NextStep, ScanMark, SeverityCounts, Status, Tile, WarningLine,
 };
+use model::words::Sentence;
 
 use super::{HOSTILE, HOSTILE_ID, ago, dana, directory, instance, jon, now, paging};
 
@@ -13,8 +14,8 @@ pub(crate) fn status(mark: Mark, note: &str, sentence: &str) -> Status {
     Status {
         mark,
         word: mark.word().to_owned(),
-        note: note.to_owned(),
-        sentence: sentence.to_owned(),
+        note: note.into(),
+        sentence: sentence.into(),
         since: Some(ago(Duration::hours(5))),
     }
 }
@@ -28,7 +29,7 @@ fn scans(marks: [Mark; 3]) -> Vec<ScanMark> {
 }
 
 fn warning(kind: &str, text: &str, days: i64) -> WarningLine {
-    WarningLine { kind: kind.to_owned(), text: text.to_owned(), at: Some(now() + Duration::days(days)) }
+    WarningLine { kind: kind.to_owned(), text: text.into(), at: Some(now() + Duration::days(days)) }
 }
 
 fn counts(critical: u64, high: u64, medium: u64, low: u64, informational: u64) -> Option<SeverityCounts> {
@@ -121,8 +122,8 @@ pub(crate) fn tiles() -> Vec<Tile> {
         Status {
             mark: Scanning,
             word: "Up".to_owned(),
-            note: "first scan running, no result yet".to_owned(),
-            sentence: "Up: first scan running, no result yet.".to_owned(),
+            note: "first scan running, no result yet".into(),
+            sentence: "Up: first scan running, no result yet.".into(),
             since: None,
         },
         vec![ScanMark {
@@ -150,8 +151,8 @@ fn hostile() -> Tile {
         Status {
             mark: Mark::Unhealthy,
             word: HOSTILE.to_owned(),
-            note: HOSTILE.to_owned(),
-            sentence: HOSTILE.to_owned(),
+            note: HOSTILE.into(),
+            sentence: HOSTILE.into(),
             since: None,
         },
         scans([Mark::Up, Mark::Unhealthy, Mark::NotEnabled]),
@@ -159,7 +160,7 @@ fn hostile() -> Tile {
     );
     tile.instance.app_name = HOSTILE.to_owned();
     tile.owner.iter_mut().for_each(|o| o.name = HOSTILE.to_owned());
-    tile.scans.iter_mut().for_each(|s| s.status.note = HOSTILE.to_owned());
+    tile.scans.iter_mut().for_each(|s| s.status.note = HOSTILE.into());
     tile.warning = Some(warning(HOSTILE, HOSTILE, 9));
     tile
 }
@@ -206,9 +207,11 @@ pub(crate) fn applications(query: &ApplicationsQuery) -> ApplicationsPage {
     ApplicationsPage {
         now: now(),
         headline: if fresh {
-            "No application is onboarded yet.".to_owned()
+            "No application is onboarded yet.".into()
         } else {
-            "3 of 6 applications are not Up; 1 credential expires in 9 days; 1 paused.".to_owned()
+            Sentence::new("3 of 6 applications are not Up; 1 credential expires ")
+                .at(now() + Duration::days(9))
+                .text("; 1 paused.")
         },
         counts: vec![
             (Mark::Down, 1),
@@ -257,7 +260,7 @@ pub(crate) fn header(id: &str) -> Option<ApplicationHeader> {
     if tile.more_warnings > 0 {
         warnings.push(WarningLine {
             kind: "permission_lost".to_owned(),
-            text: "The permission members:read is gone since 14:05. Risky Account Scan needs it.".to_owned(),
+            text: "The permission members:read is gone. Risky Account Scan needs it.".into(),
             at: None,
         });
     }

@@ -11,6 +11,7 @@ use model::view::{
     ReadinessRow, Removal, RunningView, ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage,
     ShrunkView, SummaryPage, Unjudged,
 };
+use model::words::Sentence;
 
 use super::fleet::{status, tile_of, tiles};
 use super::{HOSTILE_ID, ago, dana, jon, now, paging, questions, runs, told};
@@ -158,7 +159,7 @@ fn card(header: &ApplicationHeader, mark: &ScanMark) -> ScanCard {
         Mark::NotEnabled => ("Not enabled: the credential lacks members:read.", vec![]),
         Mark::Paused => ("Paused; Up before.", vec![]),
     };
-    let advice = advice.into_iter().map(|a: String| told(&header.instance, &a)).collect();
+    let advice = advice.into_iter().map(|a: String| told(&header.instance, &a).as_str().into()).collect();
     let log = if header.instance.id.as_str() == HOSTILE_ID { runs::hostile(log) } else { log };
     ScanCard {
         kind,
@@ -168,11 +169,8 @@ fn card(header: &ApplicationHeader, mark: &ScanMark) -> ScanCard {
         last: log.first().cloned(),
         last_success_at: log.iter().find(|r| r.outcome == RunOutcome::Succeeded).map(|r| r.finished_at),
         next_at: (!matches!(shown, Mark::NotEnabled | Mark::Paused)).then(|| now() + Duration::minutes(48)),
-        next_why: if shown == Mark::Unhealthy {
-            "15 min after a failed run".to_owned()
-        } else {
-            String::new()
-        },
+        next: (!matches!(shown, Mark::NotEnabled | Mark::Paused | Mark::Scanning))
+            .then(|| Sentence::new("The next run is ").at(now() + Duration::minutes(48)).text(".")),
         interval: Duration::hours(if kind == ScanKind::Config { 1 } else { 6 }),
         running: (shown == Mark::Scanning).then(|| RunningView {
             started_at: ago(Duration::seconds(40)),
@@ -246,9 +244,7 @@ pub(crate) fn settings(header: ApplicationHeader, may_change: bool) -> SettingsP
             last_used_at: Some(ago(Duration::minutes(12))),
             since: ago(Duration::days(130)),
             suspended: (header.status.mark == Mark::Down).then(|| {
-                "Suspended since 2026-11-22 09:57 UTC after 3 refusals in a row, so that the account is not locked out. It \
-                 is tried once more at 15:57 UTC."
-                    .to_owned()
+                Sentence::new("Suspended since ").exact(ago(Duration::minutes(273))).text(" after 3 refusals in a row, so that the account is not locked out. It is tried once more ").at(now() + Duration::minutes(87)).text(".")
             }),
             disabled: None,
         },
