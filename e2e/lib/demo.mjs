@@ -15,7 +15,7 @@ export async function startDemo() {
   if (!server) throw new Error('PARAPET_TEST_SERVER names no server; run the tests with `cargo xtask browser`');
   const folder = await mkdtemp(join(tmpdir(), 'parapet-demo-'));
   const child = spawn(server, ['demo', '--listen', '127.0.0.1:0', '--json'], {
-    cwd: folder, env: { ...process.env, HOME: folder }, stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: folder, env: { ...process.env, HOME: folder, TMPDIR: folder }, stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
   child.stderr.on('data', (chunk) => { log = (log + chunk).slice(-50_000); });
@@ -23,6 +23,8 @@ export async function startDemo() {
   const facts = await firstLine(child, exited, () => log);
   return {
     ...facts,
+    /** Everything the demo writes lies below this folder. */
+    folder,
     /** What the server wrote to its log so far. */
     log: () => log,
     async stop() {
