@@ -18,7 +18,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// The longest sleep of the ticker. It wakes sooner for what is due and for what changes in this process.
     pub longest_sleep: Duration,
-    /// How often everything is read again, for what other nodes change; `None` where this process is alone.
+    /// How often everything is read again, for what other nodes change. `None`: every minute on PostgreSQL, and never
+    /// on SQLite, where this process is alone.
     pub reload: Option<Duration>,
     /// How long a worker may go on after it was told to drain, before it is dropped.
     pub drain: Duration,

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use model::id::InstanceId;
 use model::time::{Duration, Timestamp};
 use store::instances::{self, InstanceWithScans};
-use store::{Change, Db, StoreError, What, scans};
+use store::{Backend, Change, Db, StoreError, What, scans};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
@@ -29,6 +29,8 @@ const HOLD_OFF: Duration = Duration::seconds(15);
 const RECHECK_HOLD_OFF: Duration = Duration::hours(1);
 /// How often the database is asked for leases that expired.
 const EXPIRY_EVERY: Duration = Duration::seconds(30);
+/// How often everything is read again where other nodes may change it.
+const RELOAD_EVERY: Duration = Duration::minutes(1);
 /// How long after a start, and how often, old rows are deleted.
 const UPKEEP_AFTER: Duration = Duration::minutes(10);
 const UPKEEP_EVERY: Duration = Duration::days(1);
@@ -40,7 +42,8 @@ pub struct Engine;
 /// A running engine.
 pub struct Handle {
     drain: watch::Sender<bool>,
-    ticker: JoinHandle<()>,
+    /// `None` once it is known to have ended.
+    ticker: Option<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -53,8 +56,11 @@ impl Engine {
         catalog: Arc<Catalog>,
         collector: Arc<dyn Collector>,
         clock: Arc<dyn Clock>,
-        config: Config,
+        mut config: Config,
     ) -> Result<Handle, StoreError> {
+        if db.backend() == Backend::Postgresql {
+            config.reload.get_or_insert(RELOAD_EVERY);
+        }
         let (drain, draining) = watch::channel(false);
         let handed_back = scans::close_all_at_start(&db).await?;
         if handed_back > 0 {
@@ -62,7 +68,7 @@ impl Engine {
         }
         let context = Arc::new(Context { db, catalog, collector, clock, config, draining });
         let ticker = Ticker::open(context).await?;
-        Ok(Handle { drain, ticker: tokio::spawn(ticker.run()) })
+        Ok(Handle { drain, ticker: Some(tokio::spawn(ticker.run())) })
     }
 }
 
@@ -71,16 +77,25 @@ impl Handle {
     pub async fn drain(self) {
         // Without a receiver the ticker has ended already.
         let _ = self.drain.send(true);
-        if let Err(error) = self.ticker.await {
+        if let Some(ticker) = self.ticker
+            && let Err(error) = ticker.await
+        {
             tracing::error!(%error, "the ticker had failed");
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn kill(&self) {
+        self.ticker.iter().for_each(JoinHandle::abort);
     }
 
     /// Waits until the ticker ends by itself, which it does by a fault only: nothing would be scanned any more, so
     /// the process should end with an error.
     pub async fn failed(&mut self) {
-        if let Err(error) = (&mut self.ticker).await {
-            tracing::error!(%error, "the ticker failed");
+        if let Some(ticker) = &mut self.ticker {
+            let ended = ticker.await;
+            tracing::error!(?ended, "the ticker failed");
+            self.ticker = None;
         }
     }
 }

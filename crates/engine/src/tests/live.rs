@@ -107,3 +107,15 @@ async fn drain_hands_the_run_back_and_the_next_start_resumes_it() {
     assert_eq!(last.run, open.run, "the same run went on");
     handle.drain().await;
 }
+
+#[tokio::test]
+async fn a_ticker_that_dies_is_noticed_and_can_still_be_drained() {
+    let world = World::config_only().await;
+    world.fake.answer([Answer::Open(&[])]);
+    let mut handle = start(&world).await;
+    let alive = tokio::time::timeout(Real::from_millis(50), handle.failed()).await;
+    assert!(alive.is_err(), "it lives");
+    handle.kill();
+    tokio::time::timeout(PATIENCE, handle.failed()).await.expect("noticed");
+    handle.drain().await;
+}
