@@ -101,9 +101,9 @@ const APP_PERMISSIONS: [(&str, &str); 18] = [
     ("dependabot_secrets", "read"),
 ];
 
-/// Everything but what the Plugins Scan needs.
-fn without_plugins() -> Vec<(&'static str, &'static str)> {
-    APP_PERMISSIONS.into_iter().filter(|(name, _)| *name != "organization_administration").collect()
+/// Everything but what the Risky Account Scan needs.
+fn without_members() -> Vec<(&'static str, &'static str)> {
+    APP_PERMISSIONS.into_iter().filter(|(name, _)| *name != "members").collect()
 }
 
 impl Cast {
@@ -160,7 +160,7 @@ impl Cast {
             &mut stages,
             "Hooli open source",
             plan("hooli", 41, 25, 17, 70, false),
-            &without_plugins(),
+            &without_members(),
             &now,
         )
         .await?;

@@ -105,7 +105,17 @@ impl GitHub {
         if let Some(refusal) = who.refuses(resource.needs, &self.withdrawn) {
             return refusal;
         }
-        let answer = match (&resource.value, &resource.list_at) {
+        let public;
+        let value = if key == format!("/orgs/{}", self.organization)
+            && !who.holds("organization_administration:read", "admin:org", &self.withdrawn)
+        {
+            // Others than owners see the profile, without the settings.
+            public = profile(&resource.value);
+            &public
+        } else {
+            &resource.value
+        };
+        let answer = match (value, &resource.list_at) {
             (Value::Array(items), None) => page(ask, items, |part| Value::Array(part.to_vec())),
             (Value::Object(object), Some(at)) => {
                 let items = object.get(at).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -247,6 +257,12 @@ impl GitHub {
         }
         answer
     }
+}
+
+fn profile(organization: &Value) -> Value {
+    const PUBLIC: [&str; 7] = ["login", "id", "node_id", "name", "type", "created_at", "is_verified"];
+    let fields = PUBLIC.iter().filter_map(|f| Some(((*f).to_owned(), organization.get(*f)?.clone())));
+    Value::Object(fields.collect())
 }
 
 fn page(ask: &Ask, items: &[Value], wrap: impl Fn(&[Value]) -> Value) -> Answer {
