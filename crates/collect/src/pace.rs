@@ -1,7 +1,7 @@
 //! How fast to go: the vendor's limits as it tells them, and our own pace.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use catalog::manifest::{ResetIs, Throttle};
 use http::HeaderMap;
@@ -35,8 +35,6 @@ pub(crate) struct Pace {
     gate: Semaphore,
     opened: AtomicBool,
     state: Mutex<State>,
-    /// Milliseconds waited for the vendor.
-    pub(crate) throttled_ms: AtomicU64,
 }
 
 #[derive(Default)]
@@ -45,6 +43,8 @@ struct State {
     blocked: [Option<Timestamp>; 2],
     budget: [Option<Budget>; 2],
     worst: Option<Budget>,
+    waited: Duration,
+    waited_until: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,6 @@ impl Pace {
             gate: Semaphore::new(1),
             opened: AtomicBool::new(false),
             state: Mutex::new(state),
-            throttled_ms: AtomicU64::new(0),
         }
     }
 
@@ -119,6 +118,21 @@ impl Pace {
     /// The latest back-off of all pools.
     pub(crate) fn blocked_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.state().blocked.iter().flatten().copied().max().filter(|until| *until > now)
+    }
+
+    /// Counts a wait for the vendor. Requests that wait side by side wait once.
+    pub(crate) fn waits(&self, now: Timestamp, until: Timestamp) {
+        let mut state = self.state();
+        let from = now.max(state.waited_until);
+        if until > from {
+            state.waited = state.waited + (until - from);
+            state.waited_until = until;
+        }
+    }
+
+    /// Milliseconds waited for the vendor.
+    pub(crate) fn throttled_ms(&self) -> u64 {
+        u64::try_from(self.state().waited.0).unwrap_or(0)
     }
 
     /// Nothing may be sent until then.

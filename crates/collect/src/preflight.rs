@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::DatasetSpec;
 use catalog::manifest::Read as ReadAt;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use http::Method;
 use model::credential::{Identity, Readiness};
 use model::diagnosis::{Fault, Rung, Warning};
@@ -27,7 +29,7 @@ use crate::target::{Credential, Target};
 use crate::watch::instant;
 
 /// Somebody is waiting for the answer.
-const PATIENCE: Duration = Duration::minutes(1);
+const PATIENCE: Duration = Duration::minutes(2);
 /// Stands for the origin in a manifest's `tenant_uid` and `tenant_name`.
 const ORIGIN: &str = "@origin";
 
@@ -244,7 +246,7 @@ fn closure(session: &Session<'_>, granted: &[String]) -> BTreeSet<String> {
 fn by_grants(session: &Session<'_>, granted: &[String]) -> BTreeMap<String, Vec<String>> {
     let held = closure(session, granted);
     let mut lacking = BTreeMap::new();
-    for dataset in &session.target.app.datasets {
+    for dataset in offered(session) {
         let any_of = dataset.spec.permission.get(&session.auth.id).map_or(&[][..], Vec::as_slice);
         if !any_of.is_empty() && !any_of.iter().any(|p| held.contains(p)) {
             lacking.insert(dataset.spec.name.clone(), any_of.to_vec());
@@ -255,12 +257,13 @@ fn by_grants(session: &Session<'_>, granted: &[String]) -> BTreeMap<String, Vec<
 
 /// The same where the vendor does not tell what is granted: the first page of each dataset is tried.
 async fn by_probes(session: &Session<'_>) -> Result<BTreeMap<String, Vec<String>>, Halt> {
+    let datasets: Vec<&DatasetSpec> = offered(session).collect();
+    let probes = (0..datasets.len()).map(|i| probe(session, datasets[i]));
+    let found: Vec<_> =
+        futures_util::stream::iter(probes).buffered(session.pace.concurrency()).collect().await;
     let mut lacking = BTreeMap::new();
-    let offered = |d: &&DatasetSpec| {
-        d.spec.deployments.is_empty() || d.spec.deployments.contains(&session.target.deployment)
-    };
-    for dataset in session.target.app.datasets.iter().filter(offered) {
-        if let Some(fault) = probe(session, dataset).await? {
+    for (dataset, found) in datasets.into_iter().zip(found) {
+        if let Some(fault) = found? {
             let named = dataset.spec.permission.get(&session.auth.id).cloned().unwrap_or_default();
             let needs = if named.is_empty() { vec![fault.detail.clone()] } else { named };
             lacking.insert(dataset.spec.name.clone(), needs);
@@ -269,8 +272,22 @@ async fn by_probes(session: &Session<'_>) -> Result<BTreeMap<String, Vec<String>
     Ok(lacking)
 }
 
+/// The datasets that this deployment offers.
+fn offered<'s>(session: &'s Session<'_>) -> impl Iterator<Item = &'s DatasetSpec> {
+    let here = &session.target.deployment;
+    let datasets = session.target.app.datasets.iter();
+    datasets.filter(move |d| d.spec.deployments.is_empty() || d.spec.deployments.contains(here))
+}
+
 /// Whether a dataset is refused for want of permission. Other faults say nothing about permissions.
-async fn probe(session: &Session<'_>, dataset: &DatasetSpec) -> Result<Option<Box<Fault>>, Halt> {
+fn probe<'t>(
+    session: &'t Session<'_>,
+    dataset: &'t DatasetSpec,
+) -> BoxFuture<'t, Result<Option<Box<Fault>>, Halt>> {
+    Box::pin(try_first_pages(session, dataset))
+}
+
+async fn try_first_pages(session: &Session<'_>, dataset: &DatasetSpec) -> Result<Option<Box<Fault>>, Halt> {
     let sink = Sink::new(&Quiet, session.clock, &dataset.spec.name, 0, 0, false);
     let lister = Lister::new(session, dataset, &sink, None);
     let mut refused = None;

@@ -170,8 +170,8 @@ impl<'r, 'a> Run<'r, 'a> {
     ) -> Option<BTreeMap<String, Sweep>> {
         let hash_key = self.hash_key;
         let mut sweeps = BTreeMap::new();
-        let count = specs.iter().filter(|s| s.spec.refresh_hours.is_some()).count();
-        let share = request.sweep_requests / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+        let mut left = request.sweep_requests;
+        let mut count = specs.iter().filter(|s| s.spec.refresh_hours.is_some()).count();
         for spec in specs {
             let name = spec.spec.name.clone();
             let task = self.task(spec, hash_key.as_ref());
@@ -192,7 +192,11 @@ impl<'r, 'a> Run<'r, 'a> {
             };
             let kept = request.reuse.remove(&name);
             let refresh = Duration::hours(hours.into());
-            let (snapshot, sweep) = Box::pin(task.sweep(kept, share.max(1), refresh)).await?;
+            // An equal share of what is left, so that none waits for ever for the others.
+            let share = left / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+            let (snapshot, sweep) = Box::pin(task.sweep(kept, share, refresh)).await?;
+            left = left.saturating_sub(snapshot.requests);
+            count -= 1;
             self.finish(name.clone(), snapshot);
             sweeps.insert(name, sweep);
         }

@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
             requests: self.requests.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             bytes: (u64::from(self.limits.run_mib) << 20) - self.run_bytes.load(Ordering::Relaxed),
-            throttled_ms: self.pace.throttled_ms.load(Ordering::Relaxed),
+            throttled_ms: self.pace.throttled_ms(),
         }
     }
 
@@ -175,8 +175,9 @@ impl<'a> Session<'a> {
         let (mut tries, mut throttled, mut redirects, mut renewed) = (0, 0, 0, false);
         // Kept over the retries until anything has answered: the others need not find out for themselves.
         let mut turn = None;
+        let mut last = None;
         loop {
-            self.ready(ask, pool).await?;
+            self.ready(ask, pool).await.map_err(|halt| self.rather(halt, last.take()))?;
             if turn.is_none() && matches!(who, Who::Credential) {
                 turn = self.pace.turn().await;
             }
@@ -198,6 +199,7 @@ impl<'a> Session<'a> {
                 Ok(answer) => answer,
                 Err(Failed::Spent(fault)) => return Err(Halt::Fault(fault)),
                 Err(Failed::Net(error)) if error.again && tries < RETRIES => {
+                    last = Some(self.fault(ask, error.cause, error.reached, error.detail));
                     self.back_off(&mut tries).await;
                     continue;
                 }
@@ -251,7 +253,11 @@ impl<'a> Session<'a> {
                         detail,
                     ))));
                 }
-                Means::Retry if tries < RETRIES => self.back_off(&mut tries).await,
+                Means::Retry if tries < RETRIES => {
+                    let detail = "The vendor answered with a server error";
+                    last = Some(told(self.fault(ask, FailureCause::Remote, Rung::Http, detail)));
+                    self.back_off(&mut tries).await;
+                }
                 Means::Retry => {
                     let detail = format!("The vendor answered {} times with a server error", tries + 1);
                     let fault = told(self.fault(ask, FailureCause::Remote, Rung::Http, detail));
@@ -307,8 +313,16 @@ impl<'a> Session<'a> {
             if wait > SHORT_WAIT || until >= self.deadline {
                 return Err(self.long_wait(ask, until));
             }
-            self.pace.throttled_ms.fetch_add(wait.to_std().as_millis() as u64, Ordering::Relaxed);
+            self.pace.waits(now, until);
             self.clock.sleep(wait).await;
+        }
+    }
+
+    /// Where the time ran out over retries, what they met says more than that.
+    fn rather(&self, halt: Halt, last: Option<Box<Fault>>) -> Halt {
+        match (halt, last) {
+            (Halt::Fault(_), Some(last)) if self.clock.now() >= self.deadline => Halt::Fault(last),
+            (halt, _) => halt,
         }
     }
 

@@ -14,6 +14,11 @@ use serde_json::Value as Json;
 
 use crate::support::{credential, dataset, fault, outbound, records};
 
+#[expect(
+    unreachable_pub,
+    clippy::print_stdout,
+    reason = "shared by tests of several crates; says that it was not run"
+)]
 #[path = "../../../../e2e/peers/peer.rs"]
 mod peer;
 
