@@ -252,6 +252,35 @@ async fn a_scan_that_no_worker_completes_is_overdue() {
     assert_eq!(world.words().await, "Down: Unhealthy");
 }
 
+#[tokio::test]
+async fn an_application_that_left_the_catalogue_fails_and_keeps_its_findings() {
+    let mut world = World::config_only().await;
+    world.fake.answer([Answer::Open(&["front"])]);
+    world.settle().await;
+    let begun = world.fake.begun().len();
+    let mut world = world.with_catalog(catalog::Catalog::default()).await;
+    world.clock.advance(Duration::hours(1));
+    world.settle().await;
+    assert_eq!(world.log(ScanKind::Config).await, [UP, INTERNAL]);
+    assert_eq!((world.fake.begun().len(), open_findings(&world).await), (begun, 1));
+    let detail = world.scan(ScanKind::Config).await.last.expect("one").fault.expect("failed").detail;
+    assert!(detail.contains("`vault`"), "{detail}");
+}
+
+#[tokio::test]
+async fn old_runs_are_deleted_but_never_the_last_one() {
+    let mut world = World::config_only().await;
+    world.settle().await;
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(world.log(ScanKind::Config).await.len(), 2);
+    let last = world.scan(ScanKind::Config).await.last.expect("finished").run;
+    world.fake.answer([Answer::Later(Duration::hours(1))]);
+    world.clock.advance(Duration::days(100));
+    world.settle().await;
+    assert_eq!(world.log(ScanKind::Config).await.len(), 1);
+    assert_eq!(world.scan(ScanKind::Config).await.last.map(|run| run.run), Some(last));
+}
+
 async fn open_findings(world: &World) -> usize {
     let filter = findings::Filter { instance: Some(world.id.clone()), ..findings::Filter::default() };
     let page =

@@ -113,6 +113,21 @@ impl World {
         Self { db, clock, fake, catalog, id, context, ticker, _drain: drain }
     }
 
+    /// The catalogue is another one from now on, as after a restart.
+    pub(super) async fn with_catalog(mut self, catalog: Catalog) -> Self {
+        let was = &self.context;
+        self.context = Arc::new(Context {
+            db: was.db.clone(),
+            catalog: Arc::new(catalog),
+            collector: Arc::clone(&was.collector),
+            clock: Arc::clone(&was.clock),
+            config: was.config.clone(),
+            draining: was.draining.clone(),
+        });
+        self.ticker = Ticker::open(Arc::clone(&self.context)).await.expect("a database in memory");
+        self
+    }
+
     /// Works off what is due now.
     pub(super) async fn settle(&mut self) {
         self.ticker.settle().await.expect("a database in memory");
