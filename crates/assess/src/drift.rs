@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use catalog::manifest::{Paging, Request};
 use model::finding::Drift;
 use model::value::{Record, Shape, Type, Value};
 
@@ -26,6 +27,11 @@ pub(crate) fn between(reading: &Reading<'_>, prior: &Prior<'_>) -> Vec<Drift> {
 
 fn dataset(name: &str, read: &Read<'_>, before: &PriorDataset<'_>, tenant: &str, drift: &mut Vec<Drift>) {
     let Some(data) = read.data else { return };
+    // The records of a listing without a key cannot be told apart, not even where there is one only.
+    let listing = |request: &Request| request.for_each.is_some() || !matches!(request.paging, Paging::None);
+    if data.key.is_none() && read.spec.spec.request.iter().any(listing) {
+        return;
+    }
     if data.key != before.data.key || data.collected_at == before.data.collected_at {
         return;
     }
