@@ -69,3 +69,12 @@ fn records_that_cannot_be_told_apart_are_not_compared() {
     twice.read("repos", r#"[{"name": "a", "public": true}, {"name": "a", "public": false}]"#);
     assert_eq!(lines(&twice), ["policy tenant-7 two_factor_required: true -> false"]);
 }
+
+#[test]
+fn what_becomes_known_has_not_changed() {
+    let mut run = run();
+    run.read("policy", r#"[{"two_factor_required": true, "session_hours": 8}]"#)
+        .held("policy", r#"[{"two_factor_required": true}]"#);
+    run.read("repos", "[]").held("repos", "[]");
+    assert_eq!(lines(&run), [""; 0]);
+}
