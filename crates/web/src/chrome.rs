@@ -95,8 +95,13 @@ impl Chrome {
             "removed" => "The application was removed with everything that was stored about it.",
             "state" => "The state was saved.",
             "owner-created" => "The owner was added.",
-            _ => "",
+            _ => return self,
         };
+        // A live page that fetches itself again goes on saying it.
+        if !self.here.is_empty() {
+            let sign = if self.here.contains('?') { '&' } else { '?' };
+            self.here = format!("{}{sign}done={word}", self.here);
+        }
         self
     }
 

@@ -74,7 +74,10 @@ impl IntoResponse for Failure {
                     RefusalKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "This cannot be used"),
                     RefusalKind::Conflict => (StatusCode::CONFLICT, "This is not possible now"),
                     RefusalKind::TooMany => (StatusCode::TOO_MANY_REQUESTS, "Too many attempts"),
-                    RefusalKind::Vendor => (StatusCode::BAD_GATEWAY, "The application could not be asked"),
+                    // Not 502: a proxy in front of Parapet may put a page of its own in place of that answer.
+                    RefusalKind::Vendor => {
+                        (StatusCode::UNPROCESSABLE_ENTITY, "The application could not be asked")
+                    }
                     RefusalKind::Internal => {
                         tracing::error!(message = refusal.message, "a use case failed");
                         (StatusCode::INTERNAL_SERVER_ERROR, "Parapet failed")
@@ -143,7 +146,7 @@ pub(crate) async fn explain(State(_web): State<Web>, request: Request, next: Nex
             status: status.as_u16(),
             explanation: &explanation,
             request_id: &request_id,
-            ours: status.is_server_error() && status != StatusCode::BAD_GATEWAY,
+            ours: status.is_server_error(),
             sign_in: status == StatusCode::UNAUTHORIZED,
         };
         // When not even this can be rendered the plain status remains.

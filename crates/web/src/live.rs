@@ -9,7 +9,7 @@ use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::get;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tokio::sync::watch;
 
 use crate::Web;
@@ -37,7 +37,10 @@ async fn events(
         };
         std::future::ready(concerns)
     });
-    let stream = changes
+    // Whoever connects, or comes back, has missed what happened since its page was rendered: it is told once at the
+    // beginning, after the subscription above, so that nothing falls in between.
+    let stream = stream::once(std::future::ready(None))
+        .chain(changes)
         .ready_chunks(1024)
         .then(|_| async {
             tokio::time::sleep(GATHER).await;

@@ -186,7 +186,7 @@ async fn a_refused_credential_keeps_what_was_entered_but_no_secret() {
     let site = Site::samples();
     let fields = "set.organization=acme-planted&name=Mine&secret.app_id=77123&secret.private_key=wrong";
     let page = site.post("/applications/add/github", fields).await;
-    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.text.contains("GitHub refused the credential (401 Bad credentials)."));
     assert!(page.text.contains("acme-planted") && page.text.contains("value=\"Mine\""));
     assert!(page.text.contains("aria-invalid=\"true\""), "the field it is about is marked");
@@ -307,19 +307,27 @@ async fn exports_are_files() {
     assert_eq!(site.get("/plugins.csv?grade=high").await.status, StatusCode::OK);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_change_is_told_to_pages_that_show_it() {
+/// The events that a page about `application` gets before its connection ends by itself.
+async fn events(application: &str) -> usize {
     use futures_util::StreamExt as _;
     let router = web::router(std::sync::Arc::new(Samples::new()), web::WebConfig::default());
-    let request = Request::get("/events?application=i-acme")
+    let request = Request::get(format!("/events?application={application}"))
         .header(header::COOKIE, "parapet_session=admin")
         .body(axum::body::Body::empty())
         .expect("a request");
     let response = tower::ServiceExt::oneshot(router, request).await.expect("an answer");
     assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
-    let mut body = response.into_body().into_data_stream();
-    let first = body.next().await.expect("an event").expect("no fault");
-    assert_eq!(&first[..], b"event: changed\ndata: changed\n\n");
+    let body: Vec<_> = response.into_body().into_data_stream().collect().await;
+    body.into_iter()
+        .filter(|chunk| matches!(chunk, Ok(c) if &c[..] == b"event: changed\ndata: changed\n\n"))
+        .count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_told_at_once_what_it_may_have_missed_and_then_its_own_changes() {
+    // The samples tell of one change of i-acme, 5 s after somebody connects.
+    assert_eq!(events("i-acme").await, 2);
+    assert_eq!(events("i-other").await, 1);
 }
 
 #[tokio::test(start_paused = true)]

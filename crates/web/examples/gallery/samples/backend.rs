@@ -96,7 +96,11 @@ impl Backend for Samples {
         ready(Shell { worst: Some(Mark::Down), not_up: 3, simulated: true }).boxed()
     }
     fn changes(&self) -> BoxStream<'static, Option<InstanceId>> {
-        stream::iter([Some(InstanceId::from("i-acme"))]).chain(stream::pending()).boxed()
+        let change = async {
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            Some(InstanceId::from("i-acme"))
+        };
+        stream::once(change).chain(stream::pending()).boxed()
     }
 
     fn setup_needed(&self) -> Answer<'_, bool> {

@@ -107,7 +107,6 @@ async fn show_form(
     };
     let status = match refusal.as_ref().map(|r| r.kind) {
         None => StatusCode::OK,
-        Some(RefusalKind::Vendor) => StatusCode::BAD_GATEWAY,
         Some(RefusalKind::Conflict) => StatusCode::CONFLICT,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
