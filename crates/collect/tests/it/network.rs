@@ -186,6 +186,24 @@ async fn a_network_that_never_answered_is_not_asked_again_and_again() {
     assert_eq!(done.snapshot.cost.requests, 4);
 }
 
+#[tokio::test]
+async fn a_proxy_gets_every_request() {
+    let proxy = Server::start(|seen| {
+        assert_eq!(seen.header("host"), Some("localhost:9"));
+        json(json!([{ "id": 1, "name": "a" }]))
+    })
+    .await;
+    let app = app_of("");
+    let config = OutboundConfig { proxy: Some(proxy.url.parse().unwrap()), ..here() };
+    let outbound = Outbound::new(config).unwrap();
+    // Nobody listens at the target itself.
+    let target = target_at(&app, "http://localhost:9");
+    let collected = collect::run(&outbound, &target, &token(), &proxy.clock, request(), &Quiet).await;
+    let Collected::Done(done) = collected else { panic!("{collected:?}") };
+    assert!(dataset(&done, "items").availability.is_complete(), "{:?}", dataset(&done, "items").availability);
+    assert_eq!(proxy.paths(), ["/api/items"]);
+}
+
 /// `[` and so many MiB of blanks, compressed: stored blocks of a repeated byte would be big, so the deflate stream is one run
 /// of maximal matches, written by hand with the fixed code (RFC 1951 section 3.2.6).
 pub(crate) fn bomb(mib: usize) -> Vec<u8> {

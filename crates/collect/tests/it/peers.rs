@@ -1,11 +1,15 @@
 //! Servers that other people wrote: Canaille's SCIM and a GitHub emulator. `cargo xtask test` installs and starts them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use catalog::{App, Catalog};
-use collect::{Clock, Collected, Credential, Done, Origins, Quiet, RunRequest, Target};
+use collect::{
+    Checkpoint, Clock, Collected, Credential, DatasetState, Done, Origins, Progress, Quiet, RunRequest,
+    Target,
+};
 use futures_util::future::BoxFuture;
 use model::dataset::Availability;
 use model::scan::{FailureCause, ScanKind};
@@ -64,14 +68,18 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 
 struct Canaille {
     peer: peer::Peer,
-    _dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
 }
 
 impl Canaille {
     fn start() -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()))
+    }
+
+    /// Starts it, or starts it again where it has run before.
+    fn start_in(dir: Arc<tempfile::TempDir>) -> Option<Self> {
         let peer = peer::Peer::start("canaille", &["--dir", dir.path().to_str().unwrap()])?;
-        Some(Self { peer, _dir: dir })
+        Some(Self { peer, dir })
     }
 
     fn target(&self) -> Target {
@@ -172,6 +180,40 @@ async fn canailles_refusals_and_silence_have_their_cause() {
     drop(canaille);
     let done = scan(&target, &new, ScanKind::Accounts).await;
     assert_eq!(fault(dataset(&done, "users")).cause, FailureCause::Unreachable);
+}
+
+/// Ends the server as soon as the first records have come.
+struct Killer(Mutex<Option<Canaille>>);
+
+impl Progress for Killer {
+    fn dataset(&self, _: &str, _: DatasetState) {}
+    fn records(&self, _: &str, _: u64) {
+        drop(self.0.lock().unwrap().take());
+    }
+    fn keeps_checkpoints(&self) -> bool {
+        false
+    }
+    fn checkpoint(&self, _: Checkpoint) -> BoxFuture<'_, ControlFlow<()>> {
+        Box::pin(std::future::ready(ControlFlow::Continue(())))
+    }
+}
+
+#[tokio::test]
+async fn canaille_may_stop_in_the_middle_and_come_back() {
+    let Some(canaille) = Canaille::start() else { return };
+    let (target, credential, dir) = (canaille.target(), canaille.credential(), Arc::clone(&canaille.dir));
+    let request = RunRequest::new(ScanKind::Accounts, RealClock.now() + Duration::hours(1));
+    let killer = Killer(Mutex::new(Some(canaille)));
+    let collected = collect::run(&outbound(), &target, &credential, &RealClock, request, &killer).await;
+    let Collected::Done(done) = collected else { panic!("{collected:?}") };
+    let (read, unread): (Vec<_>, Vec<_>) =
+        done.snapshot.datasets.iter().partition(|(_, d)| d.availability.is_complete());
+    assert_eq!((read.len(), unread.len()), (1, 1), "{:?}", done.snapshot.datasets);
+    assert_eq!(fault(unread[0].1).cause, FailureCause::Unreachable);
+
+    let canaille = Canaille::start_in(dir).expect("it has run before");
+    let done = scan(&canaille.target(), &credential, ScanKind::Accounts).await;
+    assert!(done.snapshot.datasets.values().all(|d| d.availability.is_complete()));
 }
 
 fn github(peer: &peer::Peer, organization: &str) -> Target {
