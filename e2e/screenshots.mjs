@@ -1,4 +1,4 @@
-// Writes the pictures of the documentation: every page light, dark and narrow, from the demo.
+// Writes the pictures of the documentation: the first window of every page, light, dark and narrow, from the demo.
 //   cargo xtask screenshots
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,7 @@ try {
     await signIn(page, demo);
     for (const { name, path } of await allPages(page, demo)) {
       await page.goto(demo.url + path);
-      await page.screenshot({ path: join(folder, `${name}-${look}.png`), fullPage: look !== 'narrow' });
+      await page.screenshot({ path: join(folder, `${name}-${look}.png`) });
       process.stdout.write(`${name}-${look}.png\n`);
     }
     await page.context().close();
