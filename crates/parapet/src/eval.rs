@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use expr::{Env, Expected, Inputs};
+use expr::{Env, Expected, Inputs, Program};
 use model::time::Timestamp;
 use model::value::{Record, Shape, ShapeField, Type, Value};
 use serde_json::{Value as Json, json};
@@ -32,12 +32,8 @@ pub(crate) fn run(
         Failure::usage(format!("The record is not JSON: line {}, column {}: {e}.", e.line(), e.column()))
     })?;
     let Json::Object(_) = given else { return Err(Failure::usage("The record must be a JSON object.")) };
-    let shape = shape(&given);
+    let (shape, program) = compile(expression, shape(&given))?;
     let record = Record::from_json(&given, &shape);
-    // A field that the expression names and the record lacks is unknown, as it would be from a vendor.
-    let env = Env { record: Some(Arc::new(shape)), dynamic: true, ..Env::default() };
-    let program = expr::compile(expression, &env, &Expected::Any)
-        .map_err(|e| Failure::usage(format!("The expression cannot be used: {e}")))?;
     let (datasets, params) = (BTreeMap::new(), BTreeMap::new());
     let inputs = Inputs { datasets: &datasets, params: &params, now };
     let evaluation = program.bind(&inputs).eval(Some(&record));
@@ -73,6 +69,27 @@ pub(crate) fn run(
         say(&format!("  unknown: {place}"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Compiles against the record's form. A field that the expression names and the record lacks is unknown, as it would be
+/// from a vendor.
+fn compile(expression: &str, mut shape: Shape) -> Result<(Shape, Program), Failure> {
+    loop {
+        let env = Env { record: Some(Arc::new(shape.clone())), dynamic: true, ..Env::default() };
+        let error = match expr::compile(expression, &env, &Expected::Any) {
+            Ok(program) => return Ok((shape, program)),
+            Err(error) => error,
+        };
+        let name = error.span.text(expression);
+        let lacking = error.message.starts_with("the record has no field") && shape.field(name).is_none();
+        let (line, column) = error.line_col(expression);
+        if !lacking || name.is_empty() {
+            return Err(Failure::usage(format!(
+                "The expression cannot be used, at {line}:{column}: {error}"
+            )));
+        }
+        shape.fields.push(ShapeField { name: name.to_owned(), kind: Type::String, sensitive: false });
+    }
 }
 
 fn read(record: Option<&Path>) -> Result<String, Failure> {

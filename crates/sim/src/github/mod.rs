@@ -4,6 +4,7 @@
 
 mod auth;
 mod data;
+mod repositories;
 
 use std::collections::{BTreeMap, BTreeSet};
 
