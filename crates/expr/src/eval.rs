@@ -1,5 +1,6 @@
 //! The evaluator: three-valued, bounded, traced where asked.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::error::{Fault, Span};
@@ -16,7 +17,7 @@ pub(crate) struct Eval<'a, T: Trace> {
     pub(crate) bound: &'a Bound<'a>,
     pub(crate) record: Option<&'a model::value::Record>,
     pub(crate) trace: T,
-    pub(crate) steps: u64,
+    pub(crate) steps: Cell<u64>,
 }
 
 /// The variables of the macros around a node, innermost first.
@@ -31,9 +32,10 @@ pub(crate) type Frames<'f, 'a, T> = Option<&'f Frame<'f, 'a, T>>;
 
 impl<'a, T: Trace> Eval<'a, T> {
     /// Counts steps; false when there are none left.
-    pub(crate) fn spend(&mut self, steps: u64) -> bool {
-        self.steps = self.steps.saturating_add(steps);
-        self.steps <= limits::STEPS
+    pub(crate) fn spend(&self, steps: u64) -> bool {
+        let steps = self.steps.get().saturating_add(steps);
+        self.steps.set(steps);
+        steps <= limits::STEPS
     }
 
     /// The value of a node.

@@ -1,5 +1,6 @@
 //! Compiled expressions.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -99,7 +100,8 @@ pub struct Bound<'a> {
 }
 
 impl Bound<'_> {
-    /// The answer alone, at the lowest cost. The same as `self.eval(record).truth()`.
+    /// The answer alone, at the lowest cost. The same as `self.eval(record).truth()`, except that plain parts count fewer
+    /// steps, so that it may still answer where the other has just run out of them.
     #[must_use]
     pub fn test(&self, record: Option<&Record>) -> Truth {
         let (value, steps, _) = self.run(record, Untraced);
@@ -157,9 +159,9 @@ impl Bound<'_> {
     }
 
     fn run<'r, T: Trace>(&'r self, record: Option<&'r Record>, trace: T) -> (V<'r>, u64, T) {
-        let mut eval = Eval { bound: self, record, trace, steps: self.program.weight };
+        let mut eval = Eval { bound: self, record, trace, steps: Cell::new(self.program.weight) };
         let root = &self.program.root;
         let value = eval.quick(root, None).map_or_else(|| eval.eval(root, None), V::Bool);
-        (value, eval.steps, eval.trace)
+        (value, eval.steps.get(), eval.trace)
     }
 }

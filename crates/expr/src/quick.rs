@@ -1,14 +1,14 @@
 //! The short way through the parts of an expression that need no care: known scalars of the record, compared and joined.
 //!
-//! It serves only evaluations that are not traced, and answers `None` for whatever is not plain (unknown, null, an error, a
-//! macro), which then goes the long way. Both ways give the same answer: the tests ask both about everything they try.
+//! It serves only evaluations that are not traced, and answers `None` for whatever is not plain (unknown, null, an error),
+//! which then goes the long way. Both ways give the same answer: the tests ask both about everything they try.
 
 use model::value::{Record, Value};
 
 use crate::ast::Operator;
 use crate::eval::{Eval, Frame, Frames};
 use crate::func::Func;
-use crate::ir::{Node, Op, Order};
+use crate::ir::{Fold, FoldKind, Node, Op, Order, Range};
 use crate::ops;
 use crate::trace::Trace;
 use crate::val::V;
@@ -114,12 +114,65 @@ impl<'a, T: Trace> Eval<'a, T> {
                     _ => None,
                 }
             }
+            Op::Fold(fold) => {
+                let before = self.steps.get();
+                let answer = self.quick_fold(fold, frames);
+                if answer.is_none() {
+                    // The long way counts its own.
+                    self.steps.set(before);
+                }
+                answer
+            }
             Op::Matches(text, regex) => {
                 let text = self.peek_text(text, frames)?;
                 (text.len() <= TEXT).then(|| regex.is_match(text))
             }
             _ => None,
         }
+    }
+
+    /// `exists` and `all` over elements that all give a plain answer.
+    fn quick_fold(&self, fold: &'a Fold, frames: Frames<'_, 'a, T>) -> Option<bool> {
+        let decides = match fold.kind {
+            FoldKind::Exists => true,
+            FoldKind::All => false,
+            _ => return None,
+        };
+        let ask = |value: V<'a>| {
+            let frame = Frame { value, origin: T::nowhere(), outer: frames };
+            if self.spend(fold.cost) { self.quick(&fold.condition, Some(&frame)) } else { None }
+        };
+        let complete = match &fold.range {
+            Range::Value(node) => {
+                let Value::List(list) = self.peek(node, frames)? else { return None };
+                for item in &list.items {
+                    if ask(V::of(item))? == decides {
+                        return Some(decides);
+                    }
+                }
+                list.complete
+            }
+            Range::Dataset(at, lookup) => {
+                let view = self.bound.datasets.get(*at).copied().flatten()?;
+                if let Some((field, wanted)) = lookup {
+                    let wanted = V::of(self.peek(wanted, frames)?);
+                    let (hits, unplaced) = view.index(*field)?.find(&wanted)?;
+                    for at in hits.iter().chain(unplaced) {
+                        if ask(V::Record(view.records.get(*at as usize)?))? == decides {
+                            return Some(decides);
+                        }
+                    }
+                } else {
+                    for record in view.records {
+                        if ask(V::Record(record))? == decides {
+                            return Some(decides);
+                        }
+                    }
+                }
+                view.is_complete()
+            }
+        };
+        complete.then_some(!decides)
     }
 
     fn quick_logic(&self, parts: &'a [Node], decides: bool, frames: Frames<'_, 'a, T>) -> Option<bool> {
