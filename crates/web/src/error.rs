@@ -52,8 +52,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::NotSignedIn { next: Some(next) } => {
-                return Redirect::to(&format!("/sign-in?next={}", crate::render::segment(next)))
-                    .into_response();
+                Redirect::to(&format!("/sign-in?next={}", crate::render::segment(next))).into_response()
             }
             Self::NotSignedIn { next: None } => explained(
                 StatusCode::UNAUTHORIZED,
