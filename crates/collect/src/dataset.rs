@@ -46,11 +46,13 @@ pub(crate) enum Outcome {
 pub(crate) struct Whole {
     pub(crate) records: Vec<Record>,
     pub(crate) availability: Availability,
+    /// The position of the request that evidence names: the first of the alternative that answered.
+    pub(crate) request: usize,
 }
 
 impl Whole {
     pub(crate) fn nothing(availability: Availability) -> Self {
-        Self { records: Vec::new(), availability }
+        Self { records: Vec::new(), availability, request: 0 }
     }
 }
 
@@ -194,7 +196,7 @@ impl Task<'_, '_> {
             records: whole.records,
             availability: whole.availability,
             collected_at,
-            request: lister.evidence(0),
+            request: lister.evidence(whole.request),
             requests: self.session.requests_of(&spec.name),
         };
         self.check_filter(&mut snapshot);
@@ -351,7 +353,8 @@ pub(crate) fn unite(
         (None, _, Some(reason)) if !anything => Availability::NotApplicable { reason },
         (None, _, _) => Availability::Complete,
     };
-    Whole { records, availability }
+    let request = listings.iter().map(|l| l.request).min().unwrap_or(0);
+    Whole { records, availability, request }
 }
 
 /// Records of all listings, each key once. Within a listing the later one counts, since it was read later; across

@@ -448,7 +448,7 @@ impl Maker<'_> {
         let members: Vec<Value> = people
             .iter()
             .map(|p| {
-                json!({ "__typename": "User", "databaseId": p.id, "login": p.login, "name": p.name, "email": "",
+                json!({ "__typename": "User", "databaseId": p.id, "login": p.login, "name": p.name, "url": format!("https://github.com/{}", p.login), "email": "",
                     "createdAt": p.created.to_string(), "@organizationVerifiedDomainEmails": { o.as_str(): [email(p)] },
                     "@edge": { "role": if p.owner { "ADMIN" } else { "MEMBER" }, "hasTwoFactorEnabled": p.second_factor } })
             })
