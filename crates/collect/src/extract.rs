@@ -268,22 +268,28 @@ fn simple(json: &Json, kind: &Type, format: TimeFormat) -> Value {
         (Type::String, Json::String(text)) => Value::string(text.as_str()),
         (Type::String, Json::Number(_) | Json::Bool(_)) => Value::string(json.to_string()),
         (Type::Timestamp, Json::Number(n)) => match (format, n.as_i64()) {
-            (TimeFormat::EpochSeconds, Some(s)) => Value::Timestamp(Timestamp(s.saturating_mul(1000))),
-            (TimeFormat::EpochMillis, Some(ms)) => Value::Timestamp(Timestamp(ms)),
+            (TimeFormat::EpochSeconds, Some(s)) => instant(s.saturating_mul(1000)),
+            (TimeFormat::EpochMillis, Some(ms)) => instant(ms),
             _ => Value::Unknown,
         },
         (Type::Timestamp, Json::String(text)) => {
             let number = || text.parse::<i64>().ok();
-            let at = match format {
-                TimeFormat::Rfc3339 => Timestamp::parse(text),
-                TimeFormat::EpochSeconds => number().map(|s| Timestamp(s.saturating_mul(1000))),
-                TimeFormat::EpochMillis => number().map(Timestamp),
-            };
-            at.map_or(Value::Unknown, Value::Timestamp)
+            match (format, number()) {
+                (TimeFormat::Rfc3339, _) => Timestamp::parse(text).map_or(Value::Unknown, Value::Timestamp),
+                (TimeFormat::EpochSeconds, Some(s)) => instant(s.saturating_mul(1000)),
+                (TimeFormat::EpochMillis, Some(ms)) => instant(ms),
+                (_, None) => Value::Unknown,
+            }
         }
         (Type::Duration, Json::String(text)) => Duration::parse(text).map_or(Value::Unknown, Value::Duration),
         _ => Value::Unknown,
     }
+}
+
+/// Milliseconds since 1970, unless no calendar reaches there.
+fn instant(ms: i64) -> Value {
+    let at = Timestamp(ms);
+    if at.to_jiff().as_millisecond() == ms { Value::Timestamp(at) } else { Value::Unknown }
 }
 
 fn is_present(json: &Json) -> bool {

@@ -71,6 +71,7 @@ fn scalars_are_read_as_their_type_or_not_at_all() {
     let seconds = r#"{ name = "x", type = "timestamp", format = "epoch_seconds" }"#;
     assert_eq!(one(seconds, Type::Timestamp, json!({ "x": 1_769_846_400 })), at("2026-01-31T08:00:00Z"));
     assert_eq!(one(seconds, Type::Timestamp, json!({ "x": "2026-01-31" })), Value::Unknown);
+    assert_eq!(one(seconds, Type::Timestamp, json!({ "x": i64::MAX })), Value::Unknown);
     let millis = r#"{ name = "x", type = "timestamp", format = "epoch_millis" }"#;
     assert_eq!(one(millis, Type::Timestamp, json!({ "x": "1769846400000" })), at("2026-01-31T08:00:00Z"));
 }
@@ -188,4 +189,46 @@ fn the_walked_record_lends_its_fields() {
     assert_eq!(*extracted.record.values, [Value::string("r"), Value::string("5"), Value::Int(1)]);
     // Nothing of the answer is documented.
     assert!(!extractor.record(&json!({ "y": 1 }), Each::Record(&record, &walked)).found);
+}
+
+fn any_json() -> impl proptest::strategy::Strategy<Value = Json> {
+    use proptest::prelude::*;
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        "\\PC{0,12}".prop_map(Json::from),
+        Just(crate::path::withheld()),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Json::from),
+            proptest::collection::vec(("[abx.]{1,3}", inner), 0..5)
+                .prop_map(|fields| Json::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest::proptest! {
+    /// Whatever a server answers, a record comes out of it, each of its values of the declared type, unknown or null.
+    #[test]
+    fn no_answer_breaks_the_extraction(json in any_json()) {
+        let fields = r#"
+            { name = "a", type = "bool" }, { name = "b", type = "int", path = "a.b" },
+            { name = "c", type = "list<string>", path = "x", transform = [{ pluck = "a.x" }], incomplete_at = "b" },
+            { name = "d", type = "list<string>", path = "b", transform = ["map_entries"] },
+            { name = "e", type = "string", path = "x", transform = ["host_of", "lower"], null = "absent" },
+            { name = "f", type = "timestamp", path = "a.0.x", format = "epoch_seconds" },
+            { name = "g", type = "bool", path = "x.0", transform = ["present"], missing = { value = false } }"#;
+        let kinds = [Type::Bool, Type::Int, texts(), texts(), text(), Type::Timestamp, Type::Bool];
+        let names = ["a", "b", "c", "d", "e", "f", "g"];
+        let (extractor, _) = extractor(fields, names.into_iter().zip(kinds.clone()).collect());
+        let record = extractor.record(&json, Each::Once).record;
+        for (value, kind) in record.values.iter().zip(&kinds) {
+            // A value of another type would not survive its own storage.
+            let stored = Value::from_json(&value.to_json(kind), kind);
+            proptest::prop_assert_eq!(&stored, value);
+        }
+    }
 }

@@ -183,4 +183,21 @@ mod tests {
         s.clean_json(&mut json);
         assert_eq!(json, serde_json::json!({"a": ["[secret]"], "[secret]": 1}));
     }
+
+    proptest::proptest! {
+        /// Wherever a secret stands, whole or cut, no twelve characters of it are left.
+        #[test]
+        fn no_piece_of_a_secret_is_left(
+            secret in "[A-Za-z0-9+/_.-]{16,40}",
+            before in "\\PC{0,40}",
+            after in "\\PC{0,40}",
+            cut in 0..4usize,
+        ) {
+            let s = scrubber(&[&secret]);
+            let clean = s.message(&format!("{before}{}{after}", &secret[cut..]));
+            let left = secret.as_bytes().windows(WINDOW).any(|w| clean.as_bytes().windows(WINDOW).any(|c| c == w));
+            proptest::prop_assert!(!left, "{clean}");
+            proptest::prop_assert!(clean.chars().count() <= MESSAGE);
+        }
+    }
 }
