@@ -82,7 +82,8 @@ struct Asker<'a> {
 /// What it has said.
 struct Asked {
     tally: CheckTally,
-    reasons: BTreeMap<String, u64>,
+    /// Doubts apart from what does not apply: where there is a doubt, that is what the tally must explain.
+    reasons: BTreeMap<(bool, String), u64>,
     needs: BTreeSet<String>,
     results: Vec<CheckResult>,
     /// Positions in `results`.
@@ -140,8 +141,10 @@ pub(crate) fn all(
     let mut verdicts = Verdicts { results: Vec::new(), tallies: Vec::new(), by_check: BTreeMap::new() };
     for (check, asked) in checks.iter().zip(asked.into_iter().flatten()) {
         let Asked { mut tally, reasons, needs, results, verdict, .. } = asked;
-        tally.reason =
-            reasons.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0))).map(|(reason, _)| reason);
+        let most = |a: &((bool, String), u64), b: &((bool, String), u64)| {
+            a.0.0.cmp(&b.0.0).then(a.1.cmp(&b.1)).then_with(|| b.0.1.cmp(&a.0.1))
+        };
+        tally.reason = reasons.into_iter().max_by(most).map(|((_, reason), _)| reason);
         tally.needs = needs.into_iter().collect();
         verdicts.results.extend(results);
         verdicts.tallies.push(tally);
@@ -382,7 +385,7 @@ impl Asked {
             Outcome::NotApplicable => self.tally.not_applicable += records,
         }
         if let Some(reason) = reason {
-            *self.reasons.entry(reason).or_default() += records;
+            *self.reasons.entry((outcome == Outcome::Inconclusive, reason)).or_default() += records;
         }
         self.needs.extend(needs.iter().cloned());
     }

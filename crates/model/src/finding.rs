@@ -144,7 +144,7 @@ pub struct CheckTally {
     pub inconclusive: u64,
     /// Records the check does not apply to (or 1 when the dataset does not exist in this plan).
     pub not_applicable: u64,
-    /// Why, for inconclusive and not applicable: the most frequent sentence.
+    /// Why: the most frequent sentence of the inconclusive ones, else of the not applicable ones.
     pub reason: Option<String>,
     /// Permissions that would decide the inconclusive ones.
     pub needs: Vec<String>,

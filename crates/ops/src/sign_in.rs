@@ -33,6 +33,13 @@ pub struct SignedIn {
     pub session: Session,
 }
 
+impl std::fmt::Debug for SignedIn {
+    /// Who it is; neither token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignedIn").field("actor", &self.session.actor).finish_non_exhaustive()
+    }
+}
+
 /// Failed attempts by name and by address, in memory: a restart forgives, which is worth the simplicity.
 #[derive(Default)]
 pub(crate) struct Attempts(Mutex<BTreeMap<String, Vec<Timestamp>>>);

@@ -251,7 +251,7 @@ pub(crate) struct AddArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TryArgs {
-    /// Catalogue folder: holds apps/<app>/app.toml
+    /// Catalogue folder: holds `apps/APP/app.toml`
     pub(crate) folder: PathBuf,
     /// Product to scan with once the folder has loaded
     #[arg(long)]

@@ -80,7 +80,8 @@ impl AppKey {
         let Ok(data) = jsonwebtoken::decode::<Value>(jwt, &key, &rules) else { return false };
         let second = now.0 / 1000;
         let issuer = &data.claims["iss"];
-        let issuer_fits = issuer.as_str() == Some(&self.app_id) || issuer.to_string() == self.app_id;
+        // As text or as a number: GitHub accepts both.
+        let issuer_fits = issuer.as_str().map_or_else(|| issuer.to_string(), str::to_owned) == self.app_id;
         let expires = data.claims["exp"].as_i64().unwrap_or(0);
         let issued = data.claims["iat"].as_i64().unwrap_or(i64::MAX);
         self.valid && issuer_fits && expires > second && expires <= second + 660 && issued <= second + 60
@@ -154,7 +155,8 @@ impl Who {
     }
 }
 
-/// Classic scopes contain each other: https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
+/// Classic scopes contain each other:
+/// <https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps>.
 fn implies(held: &str, needed: &str) -> bool {
     held == needed
         || matches!(
