@@ -2,7 +2,7 @@
 //! every page. Pages, API and command line call these and nothing else.
 //!
 //! Changes are writes of facts ([`Ops::scan_now`] sets "wanted", it does not scan); the engine acts on them by the one
-//! path all runs take. Reads come from the fleet in memory ([`fleet`]) and from the store.
+//! path all runs take. Reads come from the fleet in memory and from the store.
 
 mod application;
 mod applications;
