@@ -1,7 +1,7 @@
 //! The connector engine: the only code that talks to SaaS.
 //!
-//! [`run`] reads the datasets of one scan and never fails: what could not be read is in the snapshot as such, with its
-//! cause. [`preflight`] verifies a credential before it is saved, [`authenticate`] tries a suspended one.
+//! [`run()`] reads the datasets of one scan and never fails: what could not be read is in the snapshot as such, with its
+//! cause. [`preflight()`] verifies a credential before it is saved, [`authenticate`] tries a suspended one.
 //! All of it is driven by the catalogue's manifests; no application is named here.
 
 mod answer;

@@ -60,7 +60,7 @@ pub(crate) async fn authenticate(
     identify(&session).await.map(|_| ()).map_err(|halt| plain(halt, &session))
 }
 
-/// See [`crate::preflight`].
+/// See [`crate::preflight()`].
 pub(crate) async fn preflight(
     outbound: &Outbound,
     target: &Target,
