@@ -122,7 +122,8 @@ impl Template {
                     Some(value) => Some(text(&value)),
                 });
             match value {
-                Some(value) if !value.is_empty() => encode(&value),
+                // A dot or two would climb out of the segment, also when percent-encoded.
+                Some(value) if !matches!(value.as_str(), "" | "." | "..") => encode(&value),
                 _ => {
                     whole = false;
                     String::new()
@@ -285,6 +286,11 @@ mod tests {
         let address = |r| template.address("https://github.com/", setting, r);
         assert_eq!(address(Some((&shape, &record))).as_deref(), Some("https://github.com/orgs/acme/a%2Fb"));
         assert_eq!(address(None), None);
+        for climbing in [".", ".."] {
+            let address =
+                template.address("https://github.com/", setting, Some((&shape, &self::record(climbing))));
+            assert_eq!(address, None);
+        }
     }
 
     #[test]
@@ -314,6 +320,10 @@ mod tests {
             let shape = shape();
             let record = record(&login);
             let address = template.address("https://c.example", |_| None, Some((&shape, &record)));
+            if matches!(login.as_str(), "." | "..") {
+                prop_assert_eq!(address, None);
+                return Ok(());
+            }
             let url = url::Url::parse(&address.expect("all parts are there")).expect("an address");
             let segments: Vec<&str> = url.path_segments().expect("a path").collect();
             prop_assert_eq!(segments.len(), 3);

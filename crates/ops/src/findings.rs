@@ -270,6 +270,10 @@ impl Ops {
                     });
                     let text =
                         text.or_else(|| self.is_key(finding, name).then(|| finding.resource.clone()))?;
+                    // A dot or two would climb out of the segment, also when percent-encoded.
+                    if matches!(text.as_str(), "" | "." | "..") {
+                        return None;
+                    }
                     href.extend(percent_encoding::utf8_percent_encode(&text, SEGMENT));
                 }
             }
