@@ -43,7 +43,7 @@ fn every_check_answers_about_every_record() {
     assert_eq!(
         tallies(&assessment),
         [
-            "repo-protected 2/1/1/1 (does not apply: public is false)",
+            "repo-protected 2/1/1/1 (protected is not known)",
             "rules-exist 1/1/0/0",
             "second-factor-required 0/1/0/0",
             "session-short 0/1/0/0",
@@ -124,7 +124,7 @@ fn what_the_plan_lacks_is_not_applicable() {
         tallies(&assessment)[..2],
         [
             // `odd` lacks its own field, too, so it stays open.
-            "repo-protected 1/0/1/3 (Rules are part of the big plan)",
+            "repo-protected 1/0/1/3 (protected is not known, Rules: Rules are part of the big plan)",
             "rules-exist 0/0/0/1 (Rules are part of the big plan)",
         ]
     );
