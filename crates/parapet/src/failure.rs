@@ -39,8 +39,13 @@ impl From<Refusal> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let text = error.to_string();
+        let text = text.trim_end_matches('.');
+        // A word becomes a sentence's beginning; a path stays what it is.
+        let word = text.split(' ').next().is_some_and(|w| w.chars().all(char::is_alphabetic));
         let mut chars = text.chars();
-        let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-        Self::usage(format!("{first}{}.", chars.as_str().trim_end_matches('.')))
+        match chars.next() {
+            Some(first) if word => Self::usage(format!("{}{}.", first.to_uppercase(), chars.as_str())),
+            _ => Self::usage(format!("{text}.")),
+        }
     }
 }
