@@ -107,31 +107,26 @@ impl Ops {
         let count =
             async |filter: accounts::Filter| accounts::count(self.db(), &filter).await.map_err(internal);
         let total = count(base.clone()).await?;
-        let groups = vec![
+        let risky = |of: &dyn Fn(bool) -> accounts::Filter, bad: bool| (of(bad), of(!bad));
+        let asked = [
+            ("Privileged", risky(&|v| accounts::Filter { privileged: Some(v), ..base.clone() }, true)),
             (
-                "Privileged".to_owned(),
-                Some(count(accounts::Filter { privileged: Some(true), ..base.clone() }).await?),
+                "Without a second factor",
+                risky(&|v| accounts::Filter { second_factor: Some(v), ..base.clone() }, false),
             ),
-            (
-                "Without a second factor".to_owned(),
-                Some(count(accounts::Filter { second_factor: Some(false), ..base.clone() }).await?),
-            ),
-            (
-                "External".to_owned(),
-                Some(count(accounts::Filter { external: Some(true), ..base.clone() }).await?),
-            ),
-            (
-                "Not from the identity provider".to_owned(),
-                Some(
-                    count(accounts::Filter { idp: Some(accounts::Identity::NotLinked), ..base.clone() })
-                        .await?,
-                ),
-            ),
-            (
-                "With open findings".to_owned(),
-                Some(count(accounts::Filter { with_findings: Some(true), ..base }).await?),
-            ),
+            ("External", risky(&|v| accounts::Filter { external: Some(v), ..base.clone() }, true)),
         ];
+        let mut groups = Vec::new();
+        for (title, (bad, good)) in asked {
+            let (bad, good) = (count(bad).await?, count(good).await?);
+            groups.push((title.to_owned(), told(bad, bad + good, total)));
+        }
+        let linked = |idp| accounts::Filter { idp: Some(idp), ..base.clone() };
+        let bad = count(linked(accounts::Identity::NotLinked)).await?;
+        let good = count(linked(accounts::Identity::Linked)).await?;
+        groups.push(("Not from the identity provider".to_owned(), told(bad, bad + good, total)));
+        let open = count(accounts::Filter { with_findings: Some(true), ..base }).await?;
+        groups.push(("With open findings".to_owned(), Some(open)));
         Ok(Some(inventory(scan, total, groups)))
     }
 
@@ -145,10 +140,13 @@ impl Ops {
             async |filter: plugins::Filter| plugins::count(self.db(), &filter).await.map_err(internal);
         let total = count(base.clone()).await?;
         let grade = |grade: &str| plugins::Filter { grade: Some(grade.to_owned()), ..base.clone() };
+        let (high, medium, low) =
+            (count(grade("high")).await?, count(grade("medium")).await?, count(grade("low")).await?);
+        let known = high + medium + low;
         let groups = vec![
-            ("High access".to_owned(), Some(count(grade("high")).await?)),
-            ("Medium access".to_owned(), Some(count(grade("medium")).await?)),
-            ("Low access".to_owned(), Some(count(grade("low")).await?)),
+            ("High access".to_owned(), told(high, known, total)),
+            ("Medium access".to_owned(), told(medium, known, total)),
+            ("Low access".to_owned(), told(low, known, total)),
             (
                 "Not reviewed".to_owned(),
                 Some(count(plugins::Filter { review: Some(plugins::Review::NotReviewed), ..base }).await?),
@@ -240,6 +238,12 @@ fn scans(member: &Member, now: Timestamp) -> Vec<ScanSummary> {
         .collect()
 }
 
+/// A count of what is known to be so. Where nothing is, and not everything is known, none is not a number to show: the
+/// next answer could be the first one.
+fn told(count: u64, known: u64, total: u64) -> Option<u64> {
+    (count > 0 || known >= total).then_some(count)
+}
+
 fn inventory(scan: &store::scans::Scan, total: u64, groups: Vec<(String, Option<u64>)>) -> InventorySummary {
     let whole = scan.facts.last.as_ref().is_some_and(|l| l.outcome == model::scan::RunOutcome::Succeeded);
     InventorySummary { total, incomplete: !whole, groups, collected_at: scan.facts.last_success_at }
@@ -269,5 +273,19 @@ fn totals(tallies: &[Tally]) -> CheckTotals {
         fail: of("fail"),
         inconclusive: of("inconclusive"),
         not_applicable: of("not_applicable"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+
+    #[test]
+    fn no_count_where_nothing_is_known() {
+        assert_eq!(told(0, 0, 120), None, "unknown for everybody is not zero");
+        assert_eq!(told(0, 119, 120), None, "unknown for one is not zero");
+        assert_eq!(told(0, 120, 120), Some(0));
+        assert_eq!(told(3, 7, 120), Some(3), "a lower bound is worth saying");
+        assert_eq!(told(0, 0, 0), Some(0));
     }
 }
