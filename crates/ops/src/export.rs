@@ -231,11 +231,13 @@ fn cell(value: Option<&Value>) -> String {
 
 fn csv_line(cells: impl Iterator<Item = String>) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(cells.map(guarded)).map_err(internal)?;
+    writer.write_record(cells.map(|text| spreadsheet_cell(&text))).map_err(internal)?;
     writer.into_inner().map_err(internal)
 }
 
-/// Spreadsheets run what begins with these characters as a formula, and the text comes from tenants.
-fn guarded(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+/// A cell that no spreadsheet runs: what begins with these characters is a formula to them, and the text comes from
+/// tenants.
+#[must_use]
+pub fn spreadsheet_cell(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }

@@ -37,7 +37,7 @@ use store::Db;
 use store::audit::Entry;
 use tokio::sync::broadcast;
 
-pub use export::{Export, Format};
+pub use export::{Export, Format, spreadsheet_cell};
 pub use onboard::Secrets;
 pub use refusal::Result;
 pub use sign_in::SignedIn;

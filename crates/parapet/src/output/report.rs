@@ -206,14 +206,9 @@ fn spreadsheet(report: &Report) -> Result<String, Box<dyn std::error::Error>> {
                     &r.says,
                     &r.needs.join(" "),
                 ]
-                .map(guarded),
+                .map(ops::spreadsheet_cell),
             )?;
         }
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
-}
-
-/// Spreadsheets run what begins with these characters as a formula, and the text comes from tenants.
-fn guarded(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
