@@ -85,6 +85,9 @@ pub(crate) struct ScanArgs {
     /// Only these scans [default: all that the credential can run]
     #[arg(long = "kind", value_name = "KIND", value_delimiter = ',', value_parser = kind)]
     pub(crate) kinds: Vec<ScanKind>,
+    /// Leave out what the vendor answers for one resource at a time only; checks that need it stay undecided
+    #[arg(long)]
+    pub(crate) quick: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -151,6 +154,7 @@ The configuration file, all of it optional:
   catalog = [\"/etc/parapet/catalog\"]
   [outbound]
   allow_private = [\"git.corp.example\"]
+  allow_loopback_http = true                     plain http, to this machine only
   proxy = \"http://proxy.corp.example:3128\"
   ca_file = \"/etc/ssl/corp.pem\"
   [engine]

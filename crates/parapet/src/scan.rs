@@ -29,6 +29,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) address: Option<&'a str>,
     pub(crate) credential: Option<&'a std::path::Path>,
     pub(crate) kinds: &'a [ScanKind],
+    /// Leave out what is read over several runs.
+    pub(crate) quick: bool,
 }
 
 /// One scan of the report.
@@ -65,6 +67,7 @@ pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
         address: args.address.as_deref(),
         credential: args.credential.as_deref(),
         kinds: &args.kinds,
+        quick: args.quick,
     };
     let o = &args.outbound;
     let outbound =
@@ -106,6 +109,8 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
     let preflight = collect::preflight(outbound, &target, &credential, &SystemClock)
         .await
         .map_err(|fault| Failure::scan(explain(&fault, &app)))?;
+    // A one-off scan has no later run in which a sweep could go on.
+    let sweep_requests = if asked.quick { 0 } else { u32::MAX };
     let wanted: Vec<ScanKind> = if asked.kinds.is_empty() { app.supported() } else { asked.kinds.to_vec() };
     if let Some(kind) = wanted.iter().find(|k| !app.supported().contains(k)) {
         return Err(Failure::usage(format!("{} has no {}.", app.manifest.name, kind.title())));
@@ -115,7 +120,7 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
         let readiness = preflight.readiness.iter().find(|r| r.kind == kind);
         let ran = match readiness {
             Some(r) if !r.ready => Err(r.missing.clone()),
-            _ => Ok(one(&app, &target, &credential, &preflight, kind, outbound).await),
+            _ => Ok(one(&app, &target, &credential, &preflight, kind, outbound, sweep_requests).await),
         };
         scans.push(Scanned { kind, ran });
     }
@@ -189,12 +194,12 @@ async fn one(
     preflight: &Preflight,
     kind: ScanKind,
     outbound: &Outbound,
+    sweep_requests: u32,
 ) -> Ran {
     let started_at = SystemClock.now();
     let interval = schedule::default_interval(kind);
     let mut request = RunRequest::new(kind, started_at + schedule::run_allowance(interval));
-    // A one-off scan has no later run in which a sweep could go on.
-    request.sweep_requests = u32::MAX;
+    request.sweep_requests = sweep_requests;
     request.known = Some(preflight.identity.clone());
     let line = Line::new(kind, app.datasets_of(kind).count());
     let collected = loop {
