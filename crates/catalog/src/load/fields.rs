@@ -59,13 +59,7 @@ fn nested(doc: &Doc<'_>, at: &At, fields: &[Field], depth: usize, errors: &mut V
 }
 
 fn kind(doc: &Doc<'_>, at: &At, field: &Field, depth: usize, errors: &mut Vec<LoadError>) -> Type {
-    let (wrap, word) = ["list", "map"]
-        .into_iter()
-        .find_map(|w| {
-            let inner = field.kind.strip_prefix(w)?.strip_prefix('<')?.strip_suffix('>')?;
-            Some((w, inner))
-        })
-        .unwrap_or(("", field.kind.as_str()));
+    let (word, wraps) = unwrapped(&field.kind);
     let plain = match word {
         "bool" => Type::Bool,
         "int" => Type::Int,
@@ -91,11 +85,35 @@ fn kind(doc: &Doc<'_>, at: &At, field: &Field, depth: usize, errors: &mut Vec<Lo
         let message = format!("`{}` of type {} cannot have fields", field.name, field.kind);
         errors.push(doc.error(&at.key("type"), message, "Make it `object` or `list<object>`"));
     }
-    match wrap {
-        "list" => Type::List(Box::new(plain)),
-        "map" => Type::Map(Box::new(plain)),
-        _ => plain,
+    wraps.iter().rev().fold(plain, |inner, wrap| match wrap {
+        Wrap::List => Type::List(Box::new(inner)),
+        Wrap::Map => Type::Map(Box::new(inner)),
+    })
+}
+
+enum Wrap {
+    List,
+    Map,
+}
+
+/// The innermost word of a type, and what is around it, outermost first: `map<list<object>>` is a map of lists of objects.
+fn unwrapped(kind: &str) -> (&str, Vec<Wrap>) {
+    let (mut word, mut wraps) = (kind, Vec::new());
+    while wraps.len() < DEPTH {
+        let inner = |name: &str| word.strip_prefix(name)?.strip_prefix('<')?.strip_suffix('>');
+        match (inner("list"), inner("map")) {
+            (Some(of), _) => {
+                word = of;
+                wraps.push(Wrap::List);
+            }
+            (_, Some(of)) => {
+                word = of;
+                wraps.push(Wrap::Map);
+            }
+            _ => break,
+        }
     }
+    (word, wraps)
 }
 
 fn consistent(doc: &Doc<'_>, at: &At, field: &Field, kind: &Type, errors: &mut Vec<LoadError>) {
