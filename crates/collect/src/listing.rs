@@ -217,17 +217,19 @@ impl<'s, 'a> Lister<'s, 'a> {
     ) -> Result<(), String> {
         let place =
             || if at.is_whole() { "The answer".to_owned() } else { "The place of the records".to_owned() };
-        let single;
-        let items: &[Json] = match at.get(json) {
+        let (parent, values) = match at.values_of() {
+            Some(parent) => (Some(parent), true),
+            None => (None, false),
+        };
+        let at = parent.as_ref().unwrap_or(at);
+        let items: Vec<&Json> = match at.get(json) {
             // A single object that is a list of nothing was not answered: there is always one.
             Found::Value(Json::Array(items)) if items.is_empty() && self.is_single(request) => {
                 return Err("The answer is an empty list where an object is documented".to_owned());
             }
-            Found::Value(Json::Array(items)) => items,
-            Found::Value(object @ Json::Object(_)) => {
-                single = object;
-                std::slice::from_ref(single)
-            }
+            Found::Value(Json::Array(items)) => items.iter().collect(),
+            Found::Value(Json::Object(map)) if values => map.values().collect(),
+            Found::Value(object @ Json::Object(_)) => vec![object],
             Found::Value(_) => return Err(format!("{} holds neither a list nor an object", place())),
             Found::Missing => {
                 return Err("The answer has no records where they are documented to be".to_owned());
@@ -235,7 +237,7 @@ impl<'s, 'a> Lister<'s, 'a> {
             Found::Withheld => return Err("The vendor withheld the records".to_owned()),
         };
         let mut withheld = 0usize;
-        for item in items {
+        for item in &items {
             if item.is_null() || is_withheld(item) {
                 withheld += 1;
                 continue;

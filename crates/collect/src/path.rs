@@ -46,6 +46,12 @@ impl Path {
         self.segments.is_empty()
     }
 
+    /// Where the path ends in `*`: the path to what it takes the values of.
+    pub(crate) fn values_of(&self) -> Option<Self> {
+        let (last, before) = self.segments.split_last()?;
+        (&**last == "*").then(|| Self { segments: before.into() })
+    }
+
     /// Follows the path. A `*` is not followed here.
     pub(crate) fn get<'a>(&self, json: &'a Json) -> Found<'a> {
         let mut at = json;
@@ -156,6 +162,14 @@ mod tests {
         assert!(Path::new("errors.*.type").any(&json, &is("B")));
         assert!(!Path::new("errors.*.type").any(&json, &is("C")));
         assert!(!Path::new("other.*.type").any(&json, &is("A")));
+    }
+
+    #[test]
+    fn a_star_at_the_end_is_the_values() {
+        assert_eq!(Path::new("data.*").values_of(), Some(Path::new("data")));
+        assert_eq!(Path::new("*").values_of(), Some(Path::new("")));
+        assert_eq!(Path::new("data.items").values_of(), None);
+        assert_eq!(Path::new("").values_of(), None);
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod graphql;
 pub mod scim;
 pub mod seed;
 mod server;
+pub mod tape;
 
 pub use server::{Answer, Ask, Fault, FaultRule, Now, Server, Tenant, Vendor};

@@ -38,6 +38,29 @@ pub struct OutboundConfig {
     pub connect_seconds: u32,
     /// Answers names instead of DNS, before the address filter: for tests.
     pub resolve: Option<ResolveOverride>,
+    /// Hears every whole answer with its request, secrets included: for recording fixtures.
+    pub tap: Option<Tap>,
+}
+
+/// Hears exchanges.
+pub type Tap = Arc<dyn Fn(&Heard<'_>) + Send + Sync>;
+
+/// One exchange as it crossed the wire, after decompression. The request's headers, which carry the credential, are not
+/// in it; its body and the answer may hold secrets.
+#[derive(Debug)]
+pub struct Heard<'a> {
+    /// `GET`, `POST`.
+    pub method: &'a str,
+    /// Whole address.
+    pub url: &'a Url,
+    /// Body of the request.
+    pub sent: &'a [u8],
+    /// Status code.
+    pub status: u16,
+    /// Headers of the answer.
+    pub headers: &'a HeaderMap,
+    /// Body of the answer.
+    pub body: &'a [u8],
 }
 
 /// Answers a host name with addresses; an empty list is a name that does not exist.
@@ -53,6 +76,7 @@ impl Default for OutboundConfig {
             user_agent: concat!("Parapet/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_seconds: 10,
             resolve: None,
+            tap: None,
         }
     }
 }
@@ -219,6 +243,21 @@ impl Outbound {
 
     /// Sends one request and reads the whole answer within its bounds. Follows no redirect.
     pub(crate) async fn send(&self, call: Call, bounds: &Bounds<'_>) -> Result<Answer, NetError> {
+        let Some(tap) = &self.config.tap else { return self.exchange(call, bounds).await };
+        let (method, url, sent) = (call.method.clone(), call.url.clone(), call.body.clone());
+        let answer = self.exchange(call, bounds).await?;
+        tap(&Heard {
+            method: method.as_str(),
+            url: &url,
+            sent: sent.as_deref().unwrap_or_default(),
+            status: answer.status.as_u16(),
+            headers: &answer.headers,
+            body: &answer.body,
+        });
+        Ok(answer)
+    }
+
+    async fn exchange(&self, call: Call, bounds: &Bounds<'_>) -> Result<Answer, NetError> {
         self.check(&call.url)?;
         let host = call.url.host_str().unwrap_or_default().to_owned();
         let explain =

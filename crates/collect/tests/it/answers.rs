@@ -243,3 +243,24 @@ async fn graphql_errors_are_never_an_empty_answer() {
         assert_eq!(fault(dataset(&done, "tenant")).cause, cause, "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_listing_may_be_an_object_whose_values_are_the_records() {
+    let request = r#"{ path = "/items", records = "data.*" }"#;
+    let read = async |answer: serde_json::Value| {
+        let app = app(&manifest(&listing("items", request, "")));
+        let server = Server::start(move |_| json(answer.clone())).await;
+        run(&app, &server).await
+    };
+    let done = read(json!({"data": {"b": {"id": 2, "name": "b"}, "a": {"id": 1, "name": "a"}}})).await;
+    let items = dataset(&done, "items");
+    assert_eq!(items.availability, Availability::Complete);
+    assert_eq!(items.records.len(), 2);
+    let done = read(json!({"data": {}})).await;
+    assert_eq!(dataset(&done, "items").availability, Availability::Complete);
+    // Neither an object of something else nor no object at all is an empty listing.
+    for wrong in [json!({"data": {"error": "no"}}), json!({"data": "no"}), json!({})] {
+        let done = read(wrong.clone()).await;
+        assert_eq!(fault(dataset(&done, "items")).cause, FailureCause::Protocol, "{wrong}");
+    }
+}
