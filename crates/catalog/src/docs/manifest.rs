@@ -29,7 +29,7 @@ pub(super) fn page() -> String {
     let items: Vec<Item<'_>> = SOURCES.into_iter().flat_map(items).collect();
     let mut out = "# The manifest\n\n`catalog/apps/<app>/app.toml` says all that Parapet knows about an application's API. Its vocabulary \
                    is closed: what is not listed here is an error with file, line and column. A skeleton: \
-                   `cargo xtask new-app <id>`.\n\nPaths into answers are names with dots between them; a number is a \
+                   `parapet app new FOLDER ID`.\n\nPaths into answers are names with dots between them; a number is a \
                    position in a list, `*` is every element, `\"\"` is the whole answer, `\".\"` the record itself.\n"
         .to_owned();
     for item in &items {

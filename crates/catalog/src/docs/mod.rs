@@ -27,6 +27,18 @@ pub fn render(catalog: &Catalog) -> BTreeMap<String, String> {
     pages
 }
 
+/// Every word of a manifest, as `docs/reference/manifest.md` has it.
+#[must_use]
+pub fn words() -> String {
+    manifest::page()
+}
+
+/// The check language, as `docs/reference/check-language.md` has it.
+#[must_use]
+pub fn language() -> String {
+    checks::language()
+}
+
 /// A cell of a table: one line, its bars escaped.
 fn cell(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

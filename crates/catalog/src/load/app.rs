@@ -23,7 +23,7 @@ pub(crate) fn load(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> Opti
     let before = errors.len();
     let path = format!("apps/{id}/app.toml");
     let Some(source) = files.get(&path) else {
-        let remedy = "Write one, or remove the folder; `cargo xtask new-app` makes a skeleton";
+        let remedy = "Write one, or remove the folder; `parapet app new FOLDER ID` makes a skeleton";
         errors.push(LoadError {
             file: files.path(&path),
             line: 1,
