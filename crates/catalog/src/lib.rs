@@ -21,7 +21,7 @@ pub use app::{App, DatasetSpec, Grade, MappingSpec, RequestSpec, ScopeGrade};
 pub use check::{Check, DEFAULT_NOW, Example, Lifecycle, Over, Param, Remedy, judge};
 pub use error::LoadError;
 pub use standard::{Control, Standard};
-pub use template::{Part, Template};
+pub use template::{Part, Template, segment};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

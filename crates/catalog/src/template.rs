@@ -104,34 +104,45 @@ impl Template {
         setting: impl Fn(&str) -> Option<String>,
         record: Option<(&Shape, &Record)>,
     ) -> Option<String> {
-        if let ([Part::Placeholder(name)], Some((shape, record))) = (self.parts.as_slice(), record)
-            && let Value::String(address) = lookup(shape, record, name)
+        self.address_by(console, |name| {
+            setting(name).or_else(|| match record.map(|(shape, record)| lookup(shape, record, name)) {
+                None | Some(Value::Unknown | Value::Null) => None,
+                Some(Value::String(whole)) if self.is_one_placeholder() => Some(whole.to_string()),
+                Some(value) => Some(text(&value)),
+            })
+        })
+    }
+
+    /// [`Template::address`] where values come from elsewhere than a record, such as stored evidence.
+    #[must_use]
+    pub fn address_by(&self, console: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
+        if let [Part::Placeholder(name)] = self.parts.as_slice()
+            && name != "console"
         {
+            let address = value(name)?;
             let https =
                 url::Url::parse(&address).is_ok_and(|u| u.scheme() == "https" && u.username().is_empty());
-            return https.then(|| address.to_string());
+            return https.then_some(address);
         }
         let mut whole = true;
-        let address = self.fill(|name| {
-            if name == "console" {
-                return console.trim_end_matches('/').to_owned();
-            }
-            let value =
-                setting(name).or_else(|| match record.map(|(shape, record)| lookup(shape, record, name)) {
-                    None | Some(Value::Unknown | Value::Null) => None,
-                    Some(value) => Some(text(&value)),
-                });
-            match value {
-                // A dot or two would climb out of the segment, also when percent-encoded.
-                Some(value) if !matches!(value.as_str(), "" | "." | "..") => encode(&value),
-                _ => {
-                    whole = false;
-                    String::new()
-                }
+        let address = self.fill(|name| match value_of(name, console, &value) {
+            Some(text) => text,
+            None => {
+                whole = false;
+                String::new()
             }
         });
         whole.then_some(address)
     }
+}
+
+/// A placeholder of an address, ready to stand in it.
+fn value_of(name: &str, console: &str, value: &impl Fn(&str) -> Option<String>) -> Option<String> {
+    if name == "console" {
+        return Some(console.trim_end_matches('/').to_owned());
+    }
+    // A dot or two would climb out of the segment, also when percent-encoded.
+    value(name).filter(|value| !matches!(value.as_str(), "" | "." | "..")).map(|value| segment(&value))
 }
 
 /// The value of a field by its dotted path.
@@ -213,7 +224,8 @@ fn one_line(text: &str) -> String {
 
 /// Percent-encodes everything but RFC 3986's unreserved characters; what is left cannot leave its path segment. A segment
 /// of only dots would be resolved as a path step, so its dots are encoded too.
-fn encode(value: &str) -> String {
+#[must_use]
+pub fn segment(value: &str) -> String {
     let dots = value.bytes().all(|b| b == b'.');
     let mut out = String::with_capacity(value.len());
     for byte in value.bytes() {
