@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub use auth::{Auth, AuthKind, ClientAuth, CredentialField, Endpoint, Expiry, Granted, IdentityRead, Read};
+pub use auth::{
+    Auth, AuthKind, ClientAuth, CredentialField, Endpoint, Expiry, Granted, IdentityRead, LoginBody, Read,
+};
 pub use dataset::{
     Absence, AnswerRule, Dataset, Field, ForEach, Mapping, Meaning, Paging, Request, Sensitive, TimeFormat,
     Transform,

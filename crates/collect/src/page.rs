@@ -118,7 +118,7 @@ pub(crate) fn next(paging: &Paging, cursor: &Cursor, seen: &Seen<'_>) -> Result<
             let page = if let Cursor::Number(n) = cursor { *n } else { u64::from(*start) };
             next_page(page, u64::from(*start), u64::from(*size), total_at.as_deref(), seen)?
         }
-        Paging::Offset { start, total_at, .. } => next_offset(u64::from(*start), total_at, seen)?,
+        Paging::Offset { start, total_at, .. } => next_offset(u64::from(*start), total_at.as_deref(), seen)?,
         Paging::Graphql { at, .. } => next_graphql(at, seen)?,
     };
     match next {
@@ -185,7 +185,11 @@ fn next_page(
     Ok(if is_end { None } else { more })
 }
 
-fn next_offset(start: u64, at: &str, seen: &Seen<'_>) -> Result<Option<Cursor>, String> {
+fn next_offset(start: u64, total_at: Option<&str>, seen: &Seen<'_>) -> Result<Option<Cursor>, String> {
+    let more = Some(Cursor::Number(start + seen.total));
+    let Some(at) = total_at else {
+        return Ok(if seen.count == 0 { None } else { more });
+    };
     let total =
         number(seen.json, at).ok_or_else(|| format!("`{at}` should hold the total, and is not a number"))?;
     if seen.total >= total {
@@ -197,7 +201,7 @@ fn next_offset(start: u64, at: &str, seen: &Seen<'_>) -> Result<Option<Cursor>, 
             seen.total
         ));
     }
-    Ok(Some(Cursor::Number(start + seen.total)))
+    Ok(more)
 }
 
 fn next_graphql(at: &str, seen: &Seen<'_>) -> Result<Option<Cursor>, String> {
@@ -315,7 +319,7 @@ mod tests {
             start: 1,
             size_param: Some("count".into()),
             size: 100,
-            total_at: "totalResults".into(),
+            total_at: Some("totalResults".into()),
             bare_first: true,
         };
         let to = |total: u64, count, so_far| {

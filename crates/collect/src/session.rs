@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use catalog::manifest::{Auth, Limits};
-use http::{HeaderMap, HeaderValue, Method};
+use catalog::manifest::{Auth, AuthKind, Limits};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use model::dataset::Cost;
 use model::diagnosis::{Fault, Rung, Warning};
 use model::scan::FailureCause;
@@ -184,7 +184,7 @@ impl<'a> Session<'a> {
             // While this one waited for its turn, another may have learnt that there is no point.
             self.ready(ask, pool).await?;
             let (headers, generation) = match &who {
-                Who::Credential => Box::pin(self.authenticator.headers(self)).await?,
+                Who::Credential => Box::pin(self.authenticator.headers(self, &url)).await?,
                 Who::Given(headers) => (headers.clone(), None),
             };
             self.pace.slot(self.clock).await;
@@ -223,6 +223,17 @@ impl<'a> Session<'a> {
                 fault.vendor_message.clone_from(&vendor_message);
                 fault
             };
+            // A refusal may only mean that what was bought has ended, also where a rule takes 401 for something else.
+            let ended = match meaning {
+                Means::Credentials(_) => true,
+                Means::Permission(_) => status == StatusCode::UNAUTHORIZED,
+                _ => false,
+            };
+            if let Some(generation) = generation.filter(|_| ended && !renewed) {
+                renewed = true;
+                self.authenticator.expire(generation).await;
+                continue;
+            }
             match meaning {
                 Means::Value(json) => {
                     self.accepted(&who);
@@ -268,24 +279,23 @@ impl<'a> Session<'a> {
                     let asked = self.pace.asked(pool, &headers, now);
                     self.throttle(ask, pool, asked, &mut throttled, &told).await?;
                 }
+                // The account has just signed in, so that it is not the account that is refused.
+                Means::Credentials(reason)
+                    if renewed && matches!(self.auth.kind, AuthKind::Session { .. }) =>
+                {
+                    let detail = reason.unwrap_or_else(|| {
+                        "The vendor accepts the sign-in but does not let this account read this".to_owned()
+                    });
+                    return Err(Halt::Fault(told(self.withheld(ask, &who, detail))));
+                }
                 Means::Credentials(reason) => {
-                    if let Some(generation) = generation
-                        && !renewed
-                    {
-                        renewed = true;
-                        self.authenticator.expire(generation).await;
-                        continue;
-                    }
                     return Err(Halt::Fault(told(self.refused(ask, &headers, &who, reason))));
                 }
                 Means::Permission(reason) => {
-                    self.accepted(&who);
                     let detail = reason.unwrap_or_else(|| {
                         "The vendor accepts the credential but does not let it read this".to_owned()
                     });
-                    let mut fault = self.fault(ask, FailureCause::Permission, Rung::Authenticated, detail);
-                    fault.needs.clone_from(&ask.about.needs);
-                    return Err(Halt::Fault(told(fault)));
+                    return Err(Halt::Fault(told(self.withheld(ask, &who, detail))));
                 }
                 Means::Protocol(detail) => {
                     let reached = if status.is_success() { Rung::Permission } else { Rung::Http };
@@ -427,6 +437,14 @@ impl<'a> Session<'a> {
         if error.cause == FailureCause::Unreachable {
             self.watch.failed(&ask.url, &fault);
         }
+        fault
+    }
+
+    /// The vendor knows the credential and does not let it read this.
+    fn withheld(&self, ask: &Ask<'_>, who: &Who, detail: String) -> Box<Fault> {
+        self.accepted(who);
+        let mut fault = self.fault(ask, FailureCause::Permission, Rung::Authenticated, detail);
+        fault.needs.clone_from(&ask.about.needs);
         fault
     }
 

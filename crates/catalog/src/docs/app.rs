@@ -179,6 +179,7 @@ fn kind(kind: &AuthKind) -> &'static str {
         AuthKind::Header { .. } => "token in a header",
         AuthKind::Basic { .. } => "HTTP basic",
         AuthKind::ClientCredentials { .. } => "OAuth 2.0 client credentials",
+        AuthKind::Session { .. } => "sign-in of a service account (cookie)",
         AuthKind::AppInstallation { .. } => "app installation (signed JWT, short-lived tokens)",
     }
 }

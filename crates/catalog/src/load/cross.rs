@@ -9,7 +9,7 @@ use url::Url;
 use crate::LoadError;
 use crate::load::doc::{At, Doc, at, suggest};
 use crate::load::fields::{is_name, json_path};
-use crate::load::hosting;
+use crate::load::{auth, hosting};
 use crate::manifest::{AnswerRule, Dataset, Deployment, Manifest, Meaning, Setting};
 use crate::template::Template;
 
@@ -148,7 +148,7 @@ pub(crate) fn check(cx: &mut Context<'_>) {
         }
     }
     hosting::deployments(cx);
-    hosting::auths(cx);
+    auth::auths(cx);
     let identity = &manifest.identity;
     cx.host(&at("identity").key("host"), &identity.host);
     hosting::endpoint_path(cx, &at("identity").key("path"), &identity.path, &[]);

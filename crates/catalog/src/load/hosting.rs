@@ -1,14 +1,14 @@
-//! Settings, deployments, hosts and authentication of a manifest.
+//! Settings, deployments and hosts of a manifest.
 
 use std::collections::BTreeSet;
 
 use url::Url;
 
-use crate::load::cross::{Context, is_header_name};
+use crate::load::cross::Context;
 use crate::load::doc::{At, at, suggest};
-use crate::load::fields::{is_name, json_path};
+use crate::load::fields::is_name;
 use crate::load::requests::{headers, only_settings};
-use crate::manifest::{AuthKind, Deployment, Endpoint, Expiry, Granted, Read, Setting};
+use crate::manifest::{Deployment, Setting};
 
 /// A value that the admin enters.
 pub(crate) fn setting(cx: &mut Context<'_>, at: &At, setting: &Setting) {
@@ -183,74 +183,5 @@ pub(crate) fn endpoint_path(cx: &mut Context<'_>, at: &At, path: &str, further: 
     }
     if let Some(template) = cx.template(at, path) {
         only_settings(cx, at, &template, further);
-    }
-}
-
-fn endpoint(cx: &mut Context<'_>, at: &At, endpoint: &Endpoint, further: &[&str]) {
-    cx.host(&at.key("host"), &endpoint.host);
-    endpoint_path(cx, &at.key("path"), &endpoint.path, further);
-}
-
-fn read(cx: &mut Context<'_>, at: &At, read: &Read) {
-    cx.host(&at.key("host"), &read.host);
-    if let Some(path) = &read.path {
-        endpoint_path(cx, &at.key("path"), path, &[]);
-    }
-    json_path(cx.doc, &at.key("at"), &read.at, cx.errors);
-}
-
-/// How it authenticates.
-pub(crate) fn auths(cx: &mut Context<'_>) {
-    let manifest = cx.manifest;
-    if manifest.auth.is_empty() {
-        cx.error(&at("auth"), "there is no way to authenticate", "Add [[auth]]");
-    }
-    let mut ids = BTreeSet::new();
-    for (i, auth) in manifest.auth.iter().enumerate() {
-        let at = at("auth").index(i);
-        if !is_name(&auth.id) || !ids.insert(&auth.id) {
-            let message = format!("auth id `{}` is taken or malformed", auth.id);
-            cx.error(&at.key("id"), message, "Small letters, digits and `_`, each once");
-        }
-        cx.non_empty(&at.key("title"), "title", &auth.title);
-        match &auth.kind {
-            AuthKind::Bearer {} | AuthKind::Basic { .. } => {}
-            AuthKind::Header { header, .. } => {
-                let refused = ["host", "cookie", "content-length", "transfer-encoding", "connection"];
-                if !is_header_name(header) || refused.contains(&header.to_ascii_lowercase().as_str()) {
-                    let message = format!("`{header}` cannot carry a credential");
-                    cx.error(&at.key("header"), message, "For example `Authorization` or `X-Api-Key`");
-                }
-            }
-            AuthKind::ClientCredentials { token, .. } => endpoint(cx, &at.key("token"), token, &[]),
-            AuthKind::AppInstallation { installation, token } => {
-                endpoint(cx, &at.key("installation"), installation, &[]);
-                endpoint(cx, &at.key("token"), token, &["installation_id"]);
-            }
-        }
-        if let Some(subject) = &auth.subject {
-            read(cx, &at.key("subject"), subject);
-        }
-        if let Some(Granted { header, read, .. }) = &auth.granted {
-            header_or_read(cx, &at.key("granted"), header.as_deref(), read.as_ref());
-        }
-        if let Some(Expiry { header, read }) = &auth.expiry {
-            header_or_read(cx, &at.key("expiry"), header.as_deref(), read.as_ref());
-        }
-    }
-}
-
-fn header_or_read(cx: &mut Context<'_>, at: &At, header: Option<&str>, from: Option<&Read>) {
-    match (header, from) {
-        (Some(header), None) if is_header_name(header) => {}
-        (Some(header), None) => {
-            cx.error(
-                &at.key("header"),
-                format!("`{header}` is not a header's name"),
-                "Letters, digits and `-`",
-            );
-        }
-        (None, Some(from)) => read(cx, &at.key("read"), from),
-        _ => cx.error(at, "one of `header` and `read` is needed", "Say where the vendor tells it"),
     }
 }

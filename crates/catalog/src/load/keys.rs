@@ -14,6 +14,19 @@ pub(crate) const AUTH_KINDS: &[(&str, &[&str])] = &[
     ("header", &["header*", "prefix"]),
     ("basic", &["username_title", "password_title"]),
     ("client_credentials", &["token*", "client_auth", "scope", "extra"]),
+    (
+        "session",
+        &[
+            "login*",
+            "body",
+            "username_at",
+            "password_at",
+            "extra",
+            "cookie",
+            "username_title",
+            "password_title",
+        ],
+    ),
     ("app_installation", &["installation*", "token*"]),
 ];
 
@@ -24,7 +37,7 @@ pub(crate) const PAGING_KINDS: &[(&str, &[&str])] = &[
     ("next_url", &["at*"]),
     ("cursor", &["at*", "param*"]),
     ("page", &["param*", "start", "size_param", "size*", "total_at"]),
-    ("offset", &["param*", "start", "size_param", "size*", "total_at*", "bare_first"]),
+    ("offset", &["param*", "start", "size_param", "size*", "total_at", "bare_first"]),
     ("graphql", &["at*", "variable"]),
 ];
 
@@ -77,11 +90,12 @@ mod tests {
     /// A value for a key of these tables, in TOML.
     fn value(key: &str) -> &'static str {
         match key {
-            "token" | "installation" => "{ path = \"/x\" }",
+            "token" | "installation" | "login" => "{ path = \"/x\" }",
             "extra" => "{ k = \"v\" }",
             "start" | "size" => "7",
             "bare_first" => "true",
             "client_auth" => "\"body\"",
+            "body" => "\"form\"",
             _ => "\"x\"",
         }
     }

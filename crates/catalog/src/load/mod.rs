@@ -1,6 +1,7 @@
 //! Loading: files to typed values, with every mistake reported at its place.
 
 pub(crate) mod app;
+pub(crate) mod auth;
 pub(crate) mod body;
 pub(crate) mod check;
 pub(crate) mod cross;

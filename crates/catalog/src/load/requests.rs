@@ -408,11 +408,18 @@ fn paging(cx: &mut Context<'_>, at: &At, request: &Request, query: Option<&Query
                 needs_path(cx, &place, "total_at", total_at);
             }
         }
-        Paging::Offset { param, size_param, size, total_at, .. } => {
+        Paging::Offset { param, size_param, size, total_at, bare_first, .. } => {
             page_size(cx, &place, *size);
             params.push(("param", param));
             params.extend(size_param.as_deref().map(|p| ("size_param", p)));
-            needs_path(cx, &place, "total_at", total_at);
+            match total_at {
+                Some(total_at) => needs_path(cx, &place, "total_at", total_at),
+                None if *bare_first => {
+                    let message = "`bare_first` without a total: nothing says whether there is more";
+                    cx.error(&place.key("bare_first"), message, "Add `total_at`, or remove it");
+                }
+                None => {}
+            }
         }
         Paging::Graphql { at, .. } => {
             needs_path(cx, &place, "at", at);

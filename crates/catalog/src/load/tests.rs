@@ -193,6 +193,34 @@ fn hosts_and_authentication() {
 }
 
 #[test]
+fn sign_in_of_service_accounts() {
+    let session = |more: &str| format!("kind = \"session\"\nlogin = {{ path = \"/sign-in\" }}\n{more}");
+    let cases = [
+        "kind = \"session\"".to_owned(),
+        session("login_url = \"x\""),
+        session("body = \"xml\""),
+        session("password_at = \"\""),
+        session("username_at = \"auth\"\npassword_at = \"auth.password\""),
+        session("extra = { username = \"root\" }"),
+        session("extra = { keep = [1] }"),
+        session("cookie = \"a b\""),
+        session("").replace("/sign-in", "/{team}/sign-in"),
+    ];
+    let cases: Vec<(&str, &str)> = cases.iter().map(|new| ("kind = \"bearer\"", new.as_str())).collect();
+    insta::assert_snapshot!(report(APP, &cases));
+    // Over two origins, it would have to be shown to one that did not begin it.
+    let two = "[deployment.hosts.main]\norigin = \"https://api.example.com\"";
+    let mut files = sound();
+    let text = files.get_mut(APP).expect("it is there");
+    assert!(text.contains(two), "the skeleton has changed:\n{text}");
+    *text = text
+        .replace("kind = \"bearer\"", &session(""))
+        .replace(two, &format!("[deployment.hosts.other]\norigin = \"https://b.example.com\"\n{two}"));
+    let errors: Vec<String> = load(&files).errors.iter().map(ToString::to_string).collect();
+    assert!(errors.iter().any(|e| e.contains("different origins")), "{errors:?}");
+}
+
+#[test]
 fn datasets_and_requests() {
     insta::assert_snapshot!(report(
         APP,
@@ -245,6 +273,10 @@ fn impossible_paging() {
             (
                 "kind = \"page\", param = \"page\", size = 100",
                 "kind = \"page\", param = \"p\", size_param = \"p\", size = 5"
+            ),
+            (
+                "kind = \"page\", param = \"page\", size = 100",
+                "kind = \"offset\", param = \"p\", size = 5, bare_first = true"
             ),
             ("kind = \"page\", param = \"page\", size = 100", "kind = \"graphql\", at = \"data.pageInfo\""),
             ("kind = \"cursor\", at = \"next\"", "kind = \"cursor\", at = \"\""),

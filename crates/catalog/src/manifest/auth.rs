@@ -67,6 +67,33 @@ pub enum AuthKind {
         #[serde(default)]
         extra: BTreeMap<String, String>,
     },
+    /// Sign-in with a service account made for Parapet, for products that know nothing better: its name and password go by
+    /// POST to the login address once a run, and the cookies of that answer accompany every request to the same origin.
+    /// A request answered 401 signs in again, once.
+    Session {
+        /// Where to sign in.
+        login: Endpoint,
+        /// How the body is written.
+        #[serde(default)]
+        body: LoginBody,
+        /// Where the user name stands in the body: the name of a form field, or a path in the JSON object.
+        #[serde(default = "username_at")]
+        username_at: String,
+        /// Where the password stands in the body, likewise.
+        #[serde(default = "password_at")]
+        password_at: String,
+        /// Further constant parts of the body, by the same paths: `{ "scheme.name" = "local" }`.
+        #[serde(default)]
+        extra: BTreeMap<String, toml::Value>,
+        /// The cookie without which nobody is signed in. Left out: any cookie shows that the sign-in succeeded.
+        cookie: Option<String>,
+        /// Label of the first field.
+        #[serde(default = "default_username")]
+        username_title: String,
+        /// Label of the second field.
+        #[serde(default = "default_password")]
+        password_title: String,
+    },
     /// A GitHub App: a short-lived JWT signed with the app's key buys an installation token.
     AppInstallation {
         /// Finds the installation for this tenant, as the app (JWT): `/orgs/{organization}/installation`.
@@ -76,6 +103,23 @@ pub enum AuthKind {
     },
 }
 
+/// How the body of a sign-in is written.
+#[derive(Debug, Clone, Copy, Deserialize, Default, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginBody {
+    /// A JSON object.
+    #[default]
+    Json,
+    /// Form fields (`application/x-www-form-urlencoded`).
+    Form,
+}
+
+fn username_at() -> String {
+    "username".to_owned()
+}
+fn password_at() -> String {
+    "password".to_owned()
+}
 fn default_username() -> String {
     "Username".to_owned()
 }
@@ -119,7 +163,8 @@ impl AuthKind {
         };
         match self {
             Self::Bearer {} | Self::Header { .. } => vec![field("token", "Token", true, false)],
-            Self::Basic { username_title, password_title } => {
+            Self::Basic { username_title, password_title }
+            | Self::Session { username_title, password_title, .. } => {
                 vec![
                     field("username", username_title, false, false),
                     field("password", password_title, true, false),

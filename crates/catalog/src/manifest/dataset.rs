@@ -67,7 +67,8 @@ pub struct Request {
     /// GraphQL variables, values with placeholders (strings); paging adds its own.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
-    /// Where the records are: a path to a list, or to one object; `""`: the whole answer.
+    /// Where the records are: a path to a list, to one object, or, ending in `*`, to the values of an object; `""`: the
+    /// whole answer.
     #[serde(default)]
     pub records: String,
     /// How to get all pages.
@@ -146,9 +147,11 @@ pub enum Paging {
         size_param: Option<String>,
         /// Records a page.
         size: u32,
-        /// Where the total number of records stands.
-        total_at: String,
+        /// Where the total number of records stands. Left out where the server does not tell it: then the listing ends with
+        /// the first empty page, since a short one may only mean that the server gives fewer at once.
+        total_at: Option<String>,
         /// Send the first request without paging parameters, and go on only if the total is larger than what came.
+        /// Needs `total_at`.
         #[serde(default)]
         bare_first: bool,
     },

@@ -14,12 +14,12 @@ use serde_json::json;
 
 use crate::support::*;
 
-fn with_auth(auth: &str) -> std::sync::Arc<catalog::App> {
+pub(crate) fn with_auth(auth: &str) -> std::sync::Arc<catalog::App> {
     let items = listing("items", r#"{ path = "/items" }"#, r#"permission = { a = ["members:read"] }"#);
     app(&format!("{HEAD}[[auth]]\nid = \"a\"\ntitle = \"A\"\n{auth}\n{items}"))
 }
 
-fn ok() -> Answer {
+pub(crate) fn ok() -> Answer {
     json(json!([{ "id": 1, "name": "a" }]))
 }
 

@@ -10,6 +10,7 @@ mod paging;
 mod peers;
 mod preflight;
 mod secrets;
+mod session;
 mod support;
 mod throttle;
 mod tls;

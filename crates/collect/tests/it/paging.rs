@@ -98,6 +98,24 @@ async fn offsets_begin_bare_and_go_on_only_when_there_is_more() {
 }
 
 #[tokio::test]
+async fn offsets_without_a_total_go_on_to_the_first_empty_page() {
+    let paging = r#"{ kind = "offset", param = "offset", size_param = "limit", size = 100 }"#;
+    // The server gives two at once, whatever is asked for: a short page is not the end.
+    for all in [0, 2, 5] {
+        let (server, ids, cause) = read(paging, "", move |seen| {
+            assert_eq!(seen.q("limit"), Some("100"));
+            json(Json::Array(items(number(seen, "offset", 0), 2, all)))
+        })
+        .await;
+        assert_eq!((ids.len(), cause), (all, None));
+        assert_eq!(server.count(), all.div_ceil(2) + 1);
+    }
+    // A server that does not know the parameter gives the same page for ever.
+    let (_, ids, cause) = read(paging, "", |_| json(Json::Array(items(0, 2, 5)))).await;
+    assert_eq!((ids, cause), (vec![0, 1], Some(FailureCause::Protocol)));
+}
+
+#[tokio::test]
 async fn what_was_read_before_a_fault_is_kept_as_part() {
     let (_, ids, cause) = read(r#"{ kind = "link" }"#, "", |seen| match number(seen, "page", 1) {
         1 => json(Json::Array(items(0, 2, 5))).with("link", r#"</api/items?page=2>; rel="next""#),
@@ -221,13 +239,14 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     proptest::collection::vec(one, 1..6)
 }
 
-const PAGINGS: [&str; 6] = [
+const PAGINGS: [&str; 7] = [
     r#"{ kind = "none" }"#,
     r#"{ kind = "link" }"#,
     r#"{ kind = "next_url", at = "next" }"#,
     r#"{ kind = "cursor", at = "next", param = "cursor" }"#,
     r#"{ kind = "page", param = "page", size = 3, total_at = "total" }"#,
     r#"{ kind = "offset", param = "offset", size = 3, total_at = "total" }"#,
+    r#"{ kind = "offset", param = "offset", size = 3 }"#,
 ];
 
 /// One runtime, one client and the applications, for all cases: each costs more to make than a case to run.

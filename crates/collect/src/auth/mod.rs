@@ -1,4 +1,7 @@
-//! How a credential becomes request headers. One function a mechanism; tokens are bought once and kept for the run.
+//! How a credential becomes request headers. One function a mechanism; tokens and sessions are bought once and kept for
+//! the run.
+
+mod login;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex as StdMutex;
@@ -13,9 +16,10 @@ use model::diagnosis::{Fault, Rung};
 use model::scan::FailureCause;
 use model::time::{Duration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
+use url::Url;
 
 use crate::ask::{About, Ask, Halt};
 use crate::place::{Places, address};
@@ -42,8 +46,9 @@ pub(crate) struct Authenticator {
     answers: StdMutex<Vec<Json>>,
 }
 
+/// What was bought: headers that authenticate.
 struct Token {
-    value: SecretString,
+    headers: HeaderMap,
     expires_at: Option<Timestamp>,
     generation: u32,
     live: bool,
@@ -72,7 +77,11 @@ impl Authenticator {
     }
 
     /// The headers that authenticate a request, and which token they hold, where it was bought.
-    pub(crate) async fn headers(&self, session: &Session<'_>) -> Result<(HeaderMap, Option<u32>), Halt> {
+    pub(crate) async fn headers(
+        &self,
+        session: &Session<'_>,
+        url: &Url,
+    ) -> Result<(HeaderMap, Option<u32>), Halt> {
         let secret = |name| field(session, name);
         match &session.auth.kind {
             AuthKind::Bearer {} => Ok((bearer(session, &secret("token")?)?, None)),
@@ -86,7 +95,12 @@ impl Authenticator {
                 let value = format!("Basic {}", STANDARD.encode(pair));
                 Ok((single(AUTHORIZATION, sensitive(session, &value)?), None))
             }
-            AuthKind::ClientCredentials { .. } | AuthKind::AppInstallation { .. } => {
+            AuthKind::ClientCredentials { .. }
+            | AuthKind::Session { .. }
+            | AuthKind::AppInstallation { .. } => {
+                if let AuthKind::Session { login, .. } = &session.auth.kind {
+                    login::same_origin(session, login, url)?;
+                }
                 let mut kept = self.token.lock().await;
                 let now = session.clock.now();
                 let usable = kept
@@ -95,14 +109,11 @@ impl Authenticator {
                     .is_some();
                 if !usable {
                     let generation = kept.as_ref().map_or(0, |t| t.generation + 1);
-                    let (value, expires_at) = self.buy(session).await?;
-                    session.scrub.learn(&value);
-                    *kept = Some(Token { value: value.into(), expires_at, generation, live: true });
+                    let (headers, expires_at) = self.buy(session).await?;
+                    *kept = Some(Token { headers, expires_at, generation, live: true });
                 }
                 match &*kept {
-                    Some(token) => {
-                        Ok((bearer(session, token.value.expose_secret())?, Some(token.generation)))
-                    }
+                    Some(token) => Ok((token.headers.clone(), Some(token.generation))),
                     None => Err(broken(session, "No token was kept")),
                 }
             }
@@ -116,7 +127,7 @@ impl Authenticator {
         }
     }
 
-    async fn buy(&self, session: &Session<'_>) -> Result<(String, Option<Timestamp>), Halt> {
+    async fn buy(&self, session: &Session<'_>) -> Result<(HeaderMap, Option<Timestamp>), Halt> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         match &session.auth.kind {
             AuthKind::ClientCredentials { token, client_auth, scope, extra } => {
@@ -147,6 +158,7 @@ impl Authenticator {
                 let sell = ask(session, Method::POST, token, &places)?;
                 self.sell(session, sell, headers, "token").await
             }
+            AuthKind::Session { .. } => login::sign_in(session).await,
             _ => Err(broken(session, "This way to authenticate needs no token")),
         }
     }
@@ -158,7 +170,7 @@ impl Authenticator {
         ask: Ask<'_>,
         headers: HeaderMap,
         name: &str,
-    ) -> Result<(String, Option<Timestamp>), Halt> {
+    ) -> Result<(HeaderMap, Option<Timestamp>), Halt> {
         let empty = session.fault(
             &ask,
             FailureCause::Protocol,
@@ -186,7 +198,7 @@ impl Authenticator {
             None => json.get("expires_at").and_then(Json::as_str).and_then(instant),
         };
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(json);
-        Ok((token, expires_at))
+        Ok((bearer(session, &token)?, expires_at))
     }
 }
 

@@ -1,0 +1,153 @@
+//! Ways to authenticate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::load::cross::{Context, is_header_name};
+use crate::load::doc::{At, at};
+use crate::load::fields::{is_name, json_path};
+use crate::load::hosting::endpoint_path;
+use crate::manifest::{AuthKind, Endpoint, Expiry, Granted, LoginBody, Read};
+
+fn endpoint(cx: &mut Context<'_>, at: &At, endpoint: &Endpoint, further: &[&str]) {
+    cx.host(&at.key("host"), &endpoint.host);
+    endpoint_path(cx, &at.key("path"), &endpoint.path, further);
+}
+
+fn read(cx: &mut Context<'_>, at: &At, read: &Read) {
+    cx.host(&at.key("host"), &read.host);
+    if let Some(path) = &read.path {
+        endpoint_path(cx, &at.key("path"), path, &[]);
+    }
+    json_path(cx.doc, &at.key("at"), &read.at, cx.errors);
+}
+
+/// How it authenticates.
+pub(crate) fn auths(cx: &mut Context<'_>) {
+    let manifest = cx.manifest;
+    if manifest.auth.is_empty() {
+        cx.error(&at("auth"), "there is no way to authenticate", "Add [[auth]]");
+    }
+    let mut ids = BTreeSet::new();
+    for (i, auth) in manifest.auth.iter().enumerate() {
+        let at = at("auth").index(i);
+        if !is_name(&auth.id) || !ids.insert(&auth.id) {
+            let message = format!("auth id `{}` is taken or malformed", auth.id);
+            cx.error(&at.key("id"), message, "Small letters, digits and `_`, each once");
+        }
+        cx.non_empty(&at.key("title"), "title", &auth.title);
+        kind(cx, &at, &auth.kind);
+        if let Some(subject) = &auth.subject {
+            read(cx, &at.key("subject"), subject);
+        }
+        if let Some(Granted { header, read, .. }) = &auth.granted {
+            header_or_read(cx, &at.key("granted"), header.as_deref(), read.as_ref());
+        }
+        if let Some(Expiry { header, read }) = &auth.expiry {
+            header_or_read(cx, &at.key("expiry"), header.as_deref(), read.as_ref());
+        }
+    }
+}
+
+fn header_or_read(cx: &mut Context<'_>, at: &At, header: Option<&str>, from: Option<&Read>) {
+    match (header, from) {
+        (Some(header), None) if is_header_name(header) => {}
+        (Some(header), None) => {
+            cx.error(
+                &at.key("header"),
+                format!("`{header}` is not a header's name"),
+                "Letters, digits and `-`",
+            );
+        }
+        (None, Some(from)) => read(cx, &at.key("read"), from),
+        _ => cx.error(at, "one of `header` and `read` is needed", "Say where the vendor tells it"),
+    }
+}
+
+fn kind(cx: &mut Context<'_>, at: &At, kind: &AuthKind) {
+    match kind {
+        AuthKind::Bearer {} | AuthKind::Basic { .. } => {}
+        AuthKind::Header { header, .. } => {
+            let refused = ["host", "cookie", "content-length", "transfer-encoding", "connection"];
+            if !is_header_name(header) || refused.contains(&header.to_ascii_lowercase().as_str()) {
+                let message = format!("`{header}` cannot carry a credential");
+                cx.error(&at.key("header"), message, "For example `Authorization` or `X-Api-Key`");
+            }
+        }
+        AuthKind::ClientCredentials { token, .. } => endpoint(cx, &at.key("token"), token, &[]),
+        AuthKind::Session { login, body, username_at, password_at, extra, cookie, .. } => {
+            endpoint(cx, &at.key("login"), login, &[]);
+            slots(cx, at, *body, [("username_at", username_at), ("password_at", password_at)], extra);
+            if let Some(cookie) = cookie
+                && !is_cookie_name(cookie)
+            {
+                let message = format!("`{cookie}` is not a cookie's name");
+                cx.error(&at.key("cookie"), message, "As it stands before the `=` in `Set-Cookie`");
+            }
+            one_origin(cx, at);
+        }
+        AuthKind::AppInstallation { installation, token } => {
+            endpoint(cx, &at.key("installation"), installation, &[]);
+            endpoint(cx, &at.key("token"), token, &["installation_id"]);
+        }
+    }
+}
+
+/// The parts of a sign-in's body: each a place of its own, none inside of another.
+fn slots(
+    cx: &mut Context<'_>,
+    at: &At,
+    body: LoginBody,
+    secret: [(&str, &String); 2],
+    extra: &BTreeMap<String, toml::Value>,
+) {
+    let places = secret
+        .iter()
+        .map(|(key, place)| (at.key(key), place.as_str()))
+        .chain(extra.keys().map(|place| (at.key("extra").key(place), place.as_str())));
+    let mut taken: Vec<&str> = Vec::new();
+    for (at, place) in places {
+        let steps = |path: &str| path.split('.').map(str::to_owned).collect::<Vec<_>>();
+        let plain = !place.is_empty()
+            && !place.chars().any(char::is_control)
+            && (body == LoginBody::Form || steps(place).iter().all(|s| !s.is_empty() && s != "*"));
+        if !plain {
+            let remedy = "The name of a form field, or names with dots between them for JSON";
+            cx.error(&at, format!("`{place}` is not a place in the body"), remedy);
+            continue;
+        }
+        let overlaps = |other: &&str| match body {
+            LoginBody::Form => **other == *place,
+            LoginBody::Json => {
+                let (a, b) = (steps(place), steps(other));
+                a.iter().zip(&b).all(|(a, b)| a == b)
+            }
+        };
+        if taken.iter().any(|other| overlaps(&other)) {
+            cx.error(&at, format!("`{place}` is taken in the body"), "Give each part a place of its own");
+        }
+        taken.push(place);
+    }
+    for (place, value) in extra {
+        if value.is_table() || value.is_array() || value.is_datetime() {
+            let remedy = "Write text, a number, true or false; what is nested by a path with dots";
+            cx.error(&at.key("extra").key(place), format!("`{place}` is no plain constant"), remedy);
+        }
+    }
+}
+
+/// RFC 6265 section 4.1.1: a token of RFC 9110.
+fn is_cookie_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// A session belongs to the origin that began it, so that there can be only one.
+fn one_origin(cx: &mut Context<'_>, at: &At) {
+    for deployment in &cx.manifest.deployment {
+        let origins: BTreeSet<_> = deployment.hosts.values().map(|h| h.origin.as_deref()).collect();
+        if origins.len() > 1 {
+            let message = format!("the hosts of deployment `{}` have different origins", deployment.id);
+            cx.error(&at.key("kind"), message, "A session is only kept with the origin that began it");
+            return;
+        }
+    }
+}
