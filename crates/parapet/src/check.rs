@@ -30,6 +30,11 @@ pub(crate) async fn run(command: CheckCommand) -> Result<ExitCode, Failure> {
         CheckCommand::Explain { id, instance, resource, config, json } => {
             explain(&id, &instance, resource.as_deref(), &config, json).await
         }
+        CheckCommand::New { folder, id, over } => crate::app::new::check(&folder, &id, &over),
+        CheckCommand::Language => {
+            crate::output::write(&catalog::docs::language(), None)?;
+            Ok(ExitCode::SUCCESS)
+        }
         CheckCommand::Eval { expression, record, now, json } => {
             eval::run(&expression, record.as_deref(), now.as_deref(), json)
         }

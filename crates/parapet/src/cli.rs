@@ -223,9 +223,22 @@ pub(crate) enum AppCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
-    /// Load a catalogue folder, run the examples of its checks, and optionally scan with it once
+    /// Write the skeleton of an application of your own into a catalogue folder
     #[command(
-        after_help = "Examples:\n  parapet app try ./my-catalog\n  PARAPET_TOKEN=... parapet app try ./my-catalog --app myapp --set address=https://myapp.example.com"
+        after_help = "Examples:\n  parapet app new ./my-catalog hub\n\nThe skeleton loads and its checks pass as written. Files that exist are not overwritten."
+    )]
+    New {
+        /// Catalogue folder; made if there is none
+        folder: PathBuf,
+        /// Id of the application: small letters, digits, `-` and `_`
+        id: String,
+    },
+    /// Print every word of app.toml with its meaning
+    #[command(after_help = "Examples:\n  parapet app words | less")]
+    Words,
+    /// Say all that is wrong with a catalogue folder, play its fixtures, and optionally read a server once
+    #[command(
+        after_help = "Examples:\n  parapet app try ./my-catalog\n  PARAPET_TOKEN=... parapet app try ./my-catalog --set address=https://hub.example.com\n  PARAPET_TOKEN=... parapet app try ./my-catalog --set address=https://hub.corp.example --allow-private hub.corp.example --ca corp.pem\n  PARAPET_TOKEN=... parapet app try ./my-catalog --set address=https://hub.example.com --record small\n\nWith --set, --address, --auth, --deployment, --credential or --record there is a dry run: every scan, once. It shows what\neach dataset yielded and which checks could be decided, and saves nothing.\n\nExit codes:\n  0  all well\n  2  the folder, a fixture or the command is not right\n  3  a scan of the dry run failed, or the server refused\n  4  a scan of the dry run was partial or not enabled"
     )]
     Try(TryArgs),
 }
@@ -257,9 +270,21 @@ pub(crate) struct AddArgs {
 pub(crate) struct TryArgs {
     /// Catalogue folder: holds `apps/APP/app.toml`
     pub(crate) folder: PathBuf,
-    /// Product to scan with once the folder has loaded
-    #[arg(long)]
+    /// Application to play and to run, where the folder holds several
+    #[arg(long, value_name = "ID")]
     pub(crate) app: Option<String>,
+    /// Write what the fixtures lead to as their expected.json
+    #[arg(long)]
+    pub(crate) accept: bool,
+    /// Record the dry run as a case of the fixtures
+    #[arg(long, value_name = "CASE")]
+    pub(crate) record: Option<String>,
+    /// Take the folder in the place of the built-in catalogue, for work on Parapet's own applications
+    #[arg(long)]
+    pub(crate) instead: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     /// What the product asks for, as NAME=VALUE (repeatable)
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) settings: Vec<(String, String)>,
@@ -325,6 +350,21 @@ pub(crate) enum CheckCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write the skeleton of a check into a catalogue folder
+    #[command(
+        after_help = "Examples:\n  parapet check new ./my-catalog hub/tokens-expire tokens\n\nThe skeleton passes as written. A file that exists is not overwritten."
+    )]
+    New {
+        /// Catalogue folder
+        folder: PathBuf,
+        /// Its id: APP/NAME, or shared/NAME
+        id: String,
+        /// What it asks about: a dataset of the application, account or plugin
+        over: String,
+    },
+    /// Print the check language
+    #[command(after_help = "Examples:\n  parapet check language | less")]
+    Language,
     /// Evaluate an expression of the check language over a JSON record
     #[command(
         after_help = "Examples:\n  echo '{\"two_factor\": null}' | parapet check eval 'two_factor == true'\n  parapet check eval 'age_days > 30' --record record.json\n\nA field that the record lacks is unknown. Null is a value."

@@ -26,6 +26,8 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Outbound {
+    /// Plain http to this machine: an application, a proxy or an emulator that runs beside the server.
+    pub(crate) allow_loopback_http: bool,
     pub(crate) allow_private: Vec<String>,
     pub(crate) proxy: Option<String>,
     pub(crate) ca_file: Option<PathBuf>,

@@ -46,7 +46,8 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<ExitCode, Failure> {
         tell("catalogue folder", Err(Failure::usage(error.to_string())));
     }
     let o = &config.outbound;
-    let outbound = wiring::outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), false);
+    let outbound =
+        wiring::outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), o.allow_loopback_http);
     tell(
         "outbound client",
         outbound.map(|_| o.proxy.as_ref().map_or_else(|| "direct".to_owned(), |p| format!("through {p}"))),

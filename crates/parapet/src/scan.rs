@@ -127,7 +127,10 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
     Ok(Report { app, preflight, scans })
 }
 
-fn way_to_authenticate<'a>(app: &'a App, id: &str) -> Result<&'a catalog::manifest::Auth, Failure> {
+pub(crate) fn way_to_authenticate<'a>(
+    app: &'a App,
+    id: &str,
+) -> Result<&'a catalog::manifest::Auth, Failure> {
     let found = if id.is_empty() { app.manifest.auth.first() } else { app.auth(id) };
     found.ok_or_else(|| {
         let known: Vec<&str> = app.manifest.auth.iter().map(|a| a.id.as_str()).collect();
@@ -139,7 +142,7 @@ fn way_to_authenticate<'a>(app: &'a App, id: &str) -> Result<&'a catalog::manife
     })
 }
 
-fn target(app: &Arc<App>, asked: &Asked<'_>) -> Result<Target, Failure> {
+pub(crate) fn target(app: &Arc<App>, asked: &Asked<'_>) -> Result<Target, Failure> {
     let first = app.manifest.deployment.first().map_or("", |d| d.id.as_str());
     let deployment = if asked.deployment.is_empty() { first } else { asked.deployment };
     let way = app.deployment(deployment).ok_or_else(|| {

@@ -49,6 +49,17 @@ pub(crate) fn outbound(
     ca: Option<&PathBuf>,
     allow_loopback_http: bool,
 ) -> Result<Outbound, Failure> {
+    let config = outbound_config(allow_private, proxy, ca, allow_loopback_http)?;
+    Outbound::new(config).map_err(|e| Failure::usage(format!("{e}.")))
+}
+
+/// What the outbound client is made from.
+pub(crate) fn outbound_config(
+    allow_private: &[String],
+    proxy: Option<&str>,
+    ca: Option<&PathBuf>,
+    allow_loopback_http: bool,
+) -> Result<OutboundConfig, Failure> {
     let proxy = proxy
         .map(|p| {
             url::Url::parse(p).map_err(|e| Failure::usage(format!("The proxy {p} is not an address: {e}.")))
@@ -60,14 +71,13 @@ pub(crate) fn outbound(
             Failure::usage(format!("The certificates {} cannot be read: {e}.", path.display()))
         })?,
     };
-    let config = OutboundConfig {
+    Ok(OutboundConfig {
         allow_loopback_http,
         allowed_private_hosts: allow_private.to_vec(),
         proxy,
         extra_ca_pem,
         ..OutboundConfig::default()
-    };
-    Outbound::new(config).map_err(|e| Failure::usage(format!("{e}.")))
+    })
 }
 
 /// Everything the server's commands need.
@@ -86,7 +96,8 @@ impl World {
         let key = key::load(&config.sealing_key_file)?;
         let (catalog, load_errors) = catalogue(&config.catalog)?;
         let o = &config.outbound;
-        let outbound = outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), false)?;
+        let outbound =
+            outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), o.allow_loopback_http)?;
         let db = Db::open(&config.database, &key, Arc::new(SystemEntropy), now(), Options::default()).await?;
         let ops = Ops::open(ops::Config {
             db: db.clone(),

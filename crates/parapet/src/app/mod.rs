@@ -1,5 +1,13 @@
 //! `parapet app`: onboarded applications, and trying out a catalogue folder.
 
+mod dry;
+pub(crate) mod new;
+mod record;
+mod replay;
+mod show;
+mod told;
+mod trial;
+
 use std::process::ExitCode;
 
 use model::view::{CredentialInput, SettingsPage, Status};
@@ -7,12 +15,12 @@ use model::words;
 use ops::command_line;
 use serde_json::json;
 
-use crate::cli::{AddArgs, AppCommand, ConfigArgs, TryArgs};
+use crate::cli::{AddArgs, AppCommand, ConfigArgs};
 use crate::failure::Failure;
-use crate::output::{clean, report, say, table};
-use crate::scan::{Asked, asks_for_loopback, product};
+use crate::output::{clean, say, table};
+use crate::scan::product;
 use crate::wiring::{self, World};
-use crate::{credential, output, scan};
+use crate::{credential, output};
 
 pub(crate) async fn run(command: AppCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -21,7 +29,12 @@ pub(crate) async fn run(command: AppCommand) -> Result<ExitCode, Failure> {
         AppCommand::Add(args) => add(args).await,
         AppCommand::Show { name, config, json } => show(&name, &config, json).await,
         AppCommand::Remove { name, yes, config } => remove(&name, yes, &config).await,
-        AppCommand::Try(args) => try_folder(args).await,
+        AppCommand::New { folder, id } => new::app(&folder, &id),
+        AppCommand::Words => {
+            output::write(&catalog::docs::words(), None)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        AppCommand::Try(args) => trial::run(args).await,
     }
 }
 
@@ -205,71 +218,4 @@ async fn remove(name: &str, yes: bool, config: &ConfigArgs) -> Result<ExitCode, 
     say(&format!("Deleted {what}."));
     world.db.close().await;
     Ok(ExitCode::SUCCESS)
-}
-
-fn wrong_examples(check: &catalog::Check) -> Vec<String> {
-    check
-        .examples
-        .iter()
-        .filter_map(|example| {
-            let says = catalog::examples::run(check, example).outcome;
-            (says != example.expected).then(|| {
-                format!(
-                    "{}:{}: the example is {}, but the check says {}",
-                    check.file.display(),
-                    example.line,
-                    example.expected.as_str(),
-                    says.as_str()
-                )
-            })
-        })
-        .collect()
-}
-
-async fn try_folder(args: TryArgs) -> Result<ExitCode, Failure> {
-    if !args.folder.join("apps").is_dir() {
-        return Err(Failure::usage(format!(
-            "{} is not a catalogue folder: it must hold apps/<app>/app.toml.",
-            args.folder.display()
-        )));
-    }
-    let loaded = catalog::Catalog::load(std::slice::from_ref(&args.folder));
-    for error in &loaded.errors {
-        output::note(&error.to_string());
-    }
-    let own: Vec<_> = loaded.catalog.apps.values().filter(|a| !a.builtin).collect();
-    for app in &own {
-        say(&format!("{}: {} datasets, {} checks", app.id, app.datasets.len(), app.checks.len()));
-    }
-    let wrong: Vec<String> = own.iter().flat_map(|a| &a.checks).flat_map(|c| wrong_examples(c)).collect();
-    for text in &wrong {
-        output::note(text);
-    }
-    if !loaded.errors.is_empty() || !wrong.is_empty() {
-        return Err(Failure::usage("The folder is not right yet; see above."));
-    }
-    if own.is_empty() {
-        return Err(Failure::usage(format!("{} holds no application under apps/.", args.folder.display())));
-    }
-    say("Every file loads and every example holds.");
-    let Some(name) = &args.app else { return Ok(ExitCode::SUCCESS) };
-    let app = product(&loaded.catalog, name)?;
-    let asked = Asked {
-        deployment: &args.deployment,
-        auth: &args.auth,
-        settings: &args.settings,
-        address: args.address.as_deref(),
-        credential: args.credential.as_deref(),
-        kinds: &[],
-        quick: false,
-    };
-    let o = &args.outbound;
-    let outbound =
-        wiring::outbound(&o.allow_private, o.proxy.as_deref(), o.ca.as_ref(), asks_for_loopback(&asked))?;
-    let found = scan::scan(app, &asked, &outbound).await?;
-    say(&report::render(&found, crate::cli::Format::Table)?);
-    let failed = found.scans.iter().any(|s| {
-        s.ran.as_ref().is_ok_and(|r| matches!(r.assessment.outcome, model::scan::RunOutcome::Failed(_)))
-    });
-    Ok(if failed { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
