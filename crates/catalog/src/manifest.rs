@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub use auth::{
-    Auth, AuthKind, ClientAuth, CredentialField, Endpoint, Expiry, Granted, IdentityRead, LoginBody, Read,
+    Auth, AuthKind, ClientAuth, CredentialField, Endpoint, Expiry, Granted, IdentityRead, JwtKey, LoginBody,
+    Read, Scopes,
 };
 pub use dataset::{
     Absence, AnswerRule, Dataset, Field, ForEach, Mapping, Meaning, Paging, Request, Sensitive, TimeFormat,
@@ -179,6 +180,9 @@ pub struct Host {
     /// refused as there.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Scope of the tokens for it, where each host wants a token of its own: `https://graph.microsoft.com/.default`. Comes
+    /// before the `scope` of the auth.
+    pub scope: Option<String>,
 }
 
 /// Budgets. A run ends with its cause when one is used up; nothing is cut silently.

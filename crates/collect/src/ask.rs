@@ -40,6 +40,8 @@ pub(crate) struct Ask<'r> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct About {
     pub(crate) dataset: Option<String>,
+    /// The host by name.
+    pub(crate) host: String,
     /// The path with its placeholders: the same for all turns of a fan-out.
     pub(crate) template: String,
     pub(crate) needs: Vec<String>,

@@ -264,9 +264,7 @@ impl<'s, 'a> Lister<'s, 'a> {
     ) -> Result<Ask<'r>, Halt> {
         let session = self.session;
         let spec = &request.spec;
-        let needs = self.dataset.spec.permission.get(&session.auth.id).cloned().unwrap_or_default();
-        let about =
-            About { dataset: Some(self.dataset.spec.name.clone()), template: spec.path.clone(), needs };
+        let about = self.about(request);
         let broken = |what: String| Halt::Fault(Box::new(self.unsent(&about, FailureCause::Internal, &what)));
         let places = places(each);
         let mut url = address(session.target, &spec.host, &spec.path, &places).map_err(|what| {
@@ -298,6 +296,24 @@ impl<'s, 'a> Lister<'s, 'a> {
         };
         let rules = [self.dataset.spec.answer.as_slice(), session.target.app.manifest.answer.as_slice()];
         Ok(Ask { method, url, headers: sent, body, rules, graphql, etag, about })
+    }
+
+    fn about(&self, request: &RequestSpec) -> About {
+        let needs = self.dataset.spec.permission.get(&self.session.auth.id).cloned().unwrap_or_default();
+        About {
+            dataset: Some(self.dataset.spec.name.clone()),
+            host: request.spec.host.clone(),
+            template: request.spec.path.clone(),
+            needs,
+        }
+    }
+
+    /// Whether a token that a request needs is sold, where tokens are bought by scope.
+    pub(crate) async fn token(&self, request: usize) -> Result<(), Halt> {
+        let about = self.about(&self.dataset.requests[request]);
+        let base = self.session.target.origins.get(&about.host);
+        let (Some(url), Some(_)) = (base, self.session.auth.kind.scopes()) else { return Ok(()) };
+        self.session.authenticator.headers(self.session, &about, url).await.map(|_| ())
     }
 
     /// A fault before anything was sent.

@@ -84,6 +84,9 @@ async fn check(session: &Session<'_>) -> Result<Preflight, Halt> {
             None => String::new(),
         },
     };
+    if session.auth.granted.as_ref().is_some_and(|g| g.claim.is_some()) {
+        session.authenticator.buy_all(session).await?;
+    }
     note_sold(session);
     if let Some(read) = session.auth.granted.as_ref().and_then(|g| g.read.as_ref())
         && read.path.is_some()
@@ -145,6 +148,11 @@ async fn identify(session: &Session<'_>) -> Result<(String, String), Halt> {
 
 /// Notes the permissions that were told when the token was bought.
 pub(crate) fn note_sold(session: &Session<'_>) {
+    if session.auth.granted.as_ref().is_some_and(|g| g.claim.is_some())
+        && let Some(names) = session.authenticator.claimed(session)
+    {
+        session.watch.note_granted(names);
+    }
     if let Some(read) = session.auth.granted.as_ref().and_then(|g| g.read.as_ref())
         && read.path.is_none()
         && let Some(found) = sold(session, &read.at)
@@ -174,7 +182,7 @@ async fn value(session: &Session<'_>, read: &ReadAt) -> Result<Option<Json>, Hal
 }
 
 fn ask<'r>(session: &'r Session<'_>, host: &str, path: &str) -> Result<Ask<'r>, Halt> {
-    let about = About { template: path.to_owned(), ..About::default() };
+    let about = About { host: host.to_owned(), template: path.to_owned(), ..About::default() };
     let made = address(session.target, host, path, &Places::default())
         .and_then(|url| Ok((url, session.target.host_headers(host)?)));
     match made {
@@ -294,10 +302,19 @@ async fn try_first_pages(session: &Session<'_>, dataset: &DatasetSpec) -> Result
     for alternative in alternatives(dataset) {
         let requests: Vec<usize> = (0..dataset.requests.len())
             .filter(|i| dataset.requests[*i].spec.alternative == alternative)
-            // What walks other records cannot be tried without them; its own run will tell.
-            .filter(|i| dataset.requests[*i].spec.for_each.is_none())
             .collect();
-        let Some(first) = requests.first() else { return Ok(None) };
+        // What walks other records cannot be tried without them; its own run will tell. What it would be asked with can.
+        let Some(first) = requests.iter().find(|i| dataset.requests[**i].spec.for_each.is_none()) else {
+            let Some(any) = requests.first() else { return Ok(None) };
+            match lister.token(*any).await {
+                Ok(()) => return Ok(None),
+                Err(Halt::Fault(fault)) if fault.cause == FailureCause::Permission => {
+                    refused.get_or_insert(fault);
+                    continue;
+                }
+                Err(halt) => return Err(halt),
+            }
+        };
         let read = lister.first_page(*first).await;
         match &read.end {
             End::Fault(fault) if fault.cause == FailureCause::Credentials => {

@@ -184,7 +184,7 @@ impl<'a> Session<'a> {
             // While this one waited for its turn, another may have learnt that there is no point.
             self.ready(ask, pool).await?;
             let (headers, generation) = match &who {
-                Who::Credential => Box::pin(self.authenticator.headers(self, &url)).await?,
+                Who::Credential => Box::pin(self.authenticator.headers(self, &ask.about, &url)).await?,
                 Who::Given(headers) => (headers.clone(), None),
             };
             self.pace.slot(self.clock).await;

@@ -109,6 +109,12 @@ impl Watch {
         }
     }
 
+    /// Notes an expiry that the credential itself tells (a certificate's), unless a header has told one.
+    pub(crate) fn note_expiry(&self, at: Option<Timestamp>) {
+        let mut state = self.state();
+        state.expires_at = state.expires_at.or(at);
+    }
+
     /// Notes permissions told elsewhere than in a header.
     pub(crate) fn note_granted(&self, granted: Vec<String>) {
         self.state().granted = Some(granted);

@@ -10,7 +10,7 @@ use crate::Catalog;
 use crate::app::{App, DatasetSpec, RequestSpec};
 use crate::check::Check;
 use crate::load::example::word;
-use crate::manifest::{AuthKind, Paging};
+use crate::manifest::{AuthKind, ClientAuth, Paging};
 
 /// `docs/apps/README.md`.
 pub(super) fn index(catalog: &Catalog) -> String {
@@ -178,7 +178,12 @@ fn kind(kind: &AuthKind) -> &'static str {
         AuthKind::Bearer {} => "bearer token",
         AuthKind::Header { .. } => "token in a header",
         AuthKind::Basic { .. } => "HTTP basic",
-        AuthKind::ClientCredentials { .. } => "OAuth 2.0 client credentials",
+        AuthKind::ClientCredentials { client_auth, .. } => match client_auth {
+            ClientAuth::Basic | ClientAuth::Body => "OAuth 2.0 client credentials",
+            ClientAuth::PrivateKeyJwt => "OAuth 2.0 client credentials (signed JWT)",
+            ClientAuth::Certificate => "OAuth 2.0 client credentials (certificate)",
+        },
+        AuthKind::JwtBearer { .. } => "signed JWT in exchange for a token",
         AuthKind::Session { .. } => "sign-in of a service account (cookie)",
         AuthKind::AppInstallation { .. } => "app installation (signed JWT, short-lived tokens)",
     }

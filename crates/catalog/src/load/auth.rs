@@ -6,7 +6,7 @@ use crate::load::cross::{Context, is_header_name};
 use crate::load::doc::{At, at};
 use crate::load::fields::{is_name, json_path};
 use crate::load::hosting::endpoint_path;
-use crate::manifest::{AuthKind, Endpoint, Expiry, Granted, LoginBody, Read};
+use crate::manifest::{Auth, AuthKind, Endpoint, Expiry, Granted, LoginBody, Read};
 
 fn endpoint(cx: &mut Context<'_>, at: &At, endpoint: &Endpoint, further: &[&str]) {
     cx.host(&at.key("host"), &endpoint.host);
@@ -20,6 +20,18 @@ fn read(cx: &mut Context<'_>, at: &At, read: &Read) {
     }
     json_path(cx.doc, &at.key("at"), &read.at, cx.errors);
 }
+
+/// Form fields of token requests that the mechanism sends itself.
+const OWN_FIELDS: [&str; 8] = [
+    "assertion",
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "grant_type",
+    "refresh_token",
+    "scope",
+];
 
 /// How it authenticates.
 pub(crate) fn auths(cx: &mut Context<'_>) {
@@ -36,11 +48,26 @@ pub(crate) fn auths(cx: &mut Context<'_>) {
         }
         cx.non_empty(&at.key("title"), "title", &auth.title);
         kind(cx, &at, &auth.kind);
+        scopes(cx, &at, auth);
         if let Some(subject) = &auth.subject {
             read(cx, &at.key("subject"), subject);
         }
-        if let Some(Granted { header, read, .. }) = &auth.granted {
-            header_or_read(cx, &at.key("granted"), header.as_deref(), read.as_ref());
+        match &auth.granted {
+            Some(Granted { header: None, read: None, claim: Some(claim), .. }) => {
+                let at = at.key("granted").key("claim");
+                cx.non_empty(&at, "claim", claim);
+                if auth.kind.scopes().is_none() {
+                    cx.error(&at, "tokens of this kind have no claims", "Say otherwise where it is told");
+                }
+            }
+            Some(Granted { claim: Some(_), .. }) => {
+                let remedy = "Say where the vendor tells it, in one place";
+                cx.error(&at.key("granted"), "only one of `header`, `read` and `claim` can be", remedy);
+            }
+            Some(Granted { header, read, .. }) => {
+                header_or_read(cx, &at.key("granted"), header.as_deref(), read.as_ref());
+            }
+            None => {}
         }
         if let Some(Expiry { header, read }) = &auth.expiry {
             header_or_read(cx, &at.key("expiry"), header.as_deref(), read.as_ref());
@@ -73,7 +100,18 @@ fn kind(cx: &mut Context<'_>, at: &At, kind: &AuthKind) {
                 cx.error(&at.key("header"), message, "For example `Authorization` or `X-Api-Key`");
             }
         }
-        AuthKind::ClientCredentials { token, .. } => endpoint(cx, &at.key("token"), token, &[]),
+        AuthKind::ClientCredentials { token, grant, extra, .. } => {
+            endpoint(cx, &at.key("token"), token, &[]);
+            cx.non_empty(&at.key("grant"), "grant", grant);
+            form(cx, &at.key("extra"), extra);
+        }
+        AuthKind::JwtBearer { token, subject_title, extra, .. } => {
+            endpoint(cx, &at.key("token"), token, &[]);
+            if let Some(title) = subject_title {
+                cx.non_empty(&at.key("subject_title"), "subject_title", title);
+            }
+            form(cx, &at.key("extra"), extra);
+        }
         AuthKind::Session { login, body, username_at, password_at, extra, cookie, .. } => {
             endpoint(cx, &at.key("login"), login, &[]);
             slots(cx, at, *body, [("username_at", username_at), ("password_at", password_at)], extra);
@@ -89,6 +127,40 @@ fn kind(cx: &mut Context<'_>, at: &At, kind: &AuthKind) {
             endpoint(cx, &at.key("installation"), installation, &[]);
             endpoint(cx, &at.key("token"), token, &["installation_id"]);
         }
+    }
+}
+
+/// Form fields that a manifest adds; what the mechanism sends itself cannot be set, nor what is secret.
+fn form(cx: &mut Context<'_>, at: &At, extra: &BTreeMap<String, String>) {
+    for (name, value) in extra {
+        let at = at.key(name);
+        if OWN_FIELDS.contains(&name.as_str()) {
+            let remedy = "The mechanism sends it; see the other words of this kind";
+            cx.error(&at, format!("form field `{name}` cannot be set here"), remedy);
+        }
+        for name in cx.template(&at, value).iter().flat_map(|t| t.placeholders()) {
+            cx.setting(&at, name, false);
+        }
+    }
+}
+
+/// Scopes come from one place.
+fn scopes(cx: &mut Context<'_>, at: &At, auth: &Auth) {
+    let Some(scopes) = auth.kind.scopes() else { return };
+    for (i, code) in scopes.refused.iter().enumerate() {
+        cx.non_empty(&at.key("scope_refused").index(i), "scope_refused", code);
+    }
+    if !scopes.by_permission {
+        return;
+    }
+    let at = at.key("scope_by_permission");
+    if auth.granted.is_some() {
+        let remedy = "Remove `granted`: each dataset's scope is tried before anything is saved";
+        cx.error(&at, "beside `granted`, what is sold would be taken for what is granted", remedy);
+    }
+    let hosts = cx.manifest.deployment.iter().flat_map(|d| d.hosts.values());
+    if hosts.into_iter().any(|h| h.scope.is_some()) {
+        cx.error(&at, "a host has a scope of its own", "Remove one of them");
     }
 }
 

@@ -100,6 +100,13 @@ fn hosts(cx: &mut Context<'_>, at: &At, deployment: &Deployment) {
             Some(origin) => self::origin(cx, &at.key("origin"), origin, deployment),
         }
         headers(cx, &at.key("headers"), &host.headers);
+        if let Some(scope) = &host.scope {
+            cx.non_empty(&at.key("scope"), "scope", scope);
+            if cx.manifest.auth.iter().all(|auth| auth.kind.scopes().is_none()) {
+                let remedy = "Remove it, or authenticate by `client_credentials` or `jwt_bearer`";
+                cx.error(&at.key("scope"), "no way to authenticate here asks for scopes", remedy);
+            }
+        }
         let base = &host.base;
         cx.path(&at.key("base"), base);
         if base.ends_with('/') || base.contains(['{', '}']) {

@@ -221,6 +221,41 @@ fn sign_in_of_service_accounts() {
 }
 
 #[test]
+fn tokens_that_are_bought() {
+    let client =
+        |more: &str| format!("kind = \"client_credentials\"\ntoken = {{ path = \"/token\" }}\n{more}");
+    let cases = [
+        client("client_auth = \"jwt\""),
+        client("extra = { scope = \"x\" }"),
+        client("extra = { account = \"{team}\" }"),
+        client("scope_by_permission = true"),
+        client("scope_refused = [\"\"]"),
+        client("subject_title = \"Act as\""),
+        "kind = \"jwt_bearer\"\nkey = \"pem\"\ntoken = { path = \"/token\" }".to_owned(),
+        "kind = \"jwt_bearer\"".to_owned(),
+    ];
+    let cases: Vec<(&str, &str)> = cases
+        .iter()
+        .map(|new| ("kind = \"bearer\"", new.as_str()))
+        .chain([
+            ("base = \"/v1\"", "base = \"/v1\"\nscope = \"x\""),
+            ("granted = { header = \"X-Scopes\" }", "granted = { claim = \"roles\" }"),
+            ("granted = { header = \"X-Scopes\" }", "granted = { header = \"X-Scopes\", claim = \"roles\" }"),
+        ])
+        .collect();
+    insta::assert_snapshot!(report(APP, &cases));
+    // Where scopes are asked for by permission, every dataset says which.
+    let mut files = sound();
+    let text = files.get_mut(APP).expect("it is there");
+    *text = text
+        .replace("kind = \"bearer\"", &client("scope_by_permission = true"))
+        .replace("granted = { header = \"X-Scopes\" }\n", "")
+        .replace("permission = { token = [] }\n", "");
+    let errors: Vec<String> = load(&files).errors.iter().map(ToString::to_string).collect();
+    assert!(errors.iter().any(|e| e.contains("does not say its permission")), "{errors:?}");
+}
+
+#[test]
 fn datasets_and_requests() {
     insta::assert_snapshot!(report(
         APP,

@@ -53,17 +53,56 @@ pub enum AuthKind {
         #[serde(default = "default_password")]
         password_title: String,
     },
-    /// OAuth 2.0 client credentials (RFC 6749 section 4.4).
+    /// OAuth 2.0 client credentials (RFC 6749 section 4.4), with a secret, a signed assertion or a certificate.
     ClientCredentials {
         /// Where tokens are issued.
         token: Endpoint,
-        /// `basic` (RFC 6749's preferred) or `body`.
+        /// How the client shows who it is.
         #[serde(default)]
         client_auth: ClientAuth,
-        /// Scope to ask for.
+        /// The `grant_type`, where the vendor has a name of its own.
+        #[serde(default = "client_credentials")]
+        grant: String,
+        /// Scope to ask for. A host's own `scope` comes before it.
         #[serde(default)]
         scope: String,
-        /// Further form fields, such as `audience`.
+        /// Ask for the permissions of the datasets as scopes: for all of them at once, and where the vendor refuses the
+        /// whole because of one, for each dataset alone, so that only what needs it is lost. `scope` is then what other
+        /// requests need, such as `identity`. Not beside `granted`: what is granted is seen from what is sold.
+        #[serde(default)]
+        scope_by_permission: bool,
+        /// Further error codes of the token endpoint (`error`) that mean a scope is not granted; `invalid_scope` always
+        /// does. Anything else that it refuses is about the credential.
+        #[serde(default)]
+        scope_refused: Vec<String>,
+        /// Audience of a signed assertion. Left out: the address of the token endpoint.
+        audience: Option<String>,
+        /// Further form fields, such as `audience`; settings can stand in them as placeholders.
+        #[serde(default)]
+        extra: BTreeMap<String, String>,
+    },
+    /// A signed assertion in exchange for a token (RFC 7523 section 2.1): a service account's key, acting as itself or as
+    /// somebody.
+    JwtBearer {
+        /// Where tokens are issued.
+        token: Endpoint,
+        /// What the admin has: a key file or a key.
+        #[serde(default)]
+        key: JwtKey,
+        /// Scope to ask for. A host's own `scope` comes before it.
+        #[serde(default)]
+        scope: String,
+        /// As for `client_credentials`.
+        #[serde(default)]
+        scope_by_permission: bool,
+        /// As for `client_credentials`.
+        #[serde(default)]
+        scope_refused: Vec<String>,
+        /// Audience of the assertion. Left out: the address of the token endpoint.
+        audience: Option<String>,
+        /// Label of the field for whom it acts as. Left out: as itself, and nothing is asked.
+        subject_title: Option<String>,
+        /// Further form fields; settings can stand in them as placeholders.
         #[serde(default)]
         extra: BTreeMap<String, String>,
     },
@@ -127,15 +166,48 @@ fn default_password() -> String {
     "Password".to_owned()
 }
 
-/// How client id and secret are presented.
+/// How a client shows who it is.
 #[derive(Debug, Clone, Copy, Deserialize, Default, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
-    /// HTTP basic.
+    /// HTTP basic, which RFC 6749 prefers.
     #[default]
     Basic,
     /// Form fields `client_id` and `client_secret`.
     Body,
+    /// An assertion signed with RS256 by an RSA key (JWK or PEM), whose public part the vendor has (OpenID Connect Core
+    /// section 9).
+    PrivateKeyJwt,
+    /// The same with the key of a certificate, named by its SHA-256 thumbprint (`x5t#S256`) and signed with PS256. The
+    /// certificate's end is shown ahead.
+    Certificate,
+}
+
+/// What an assertion is signed with.
+#[derive(Debug, Clone, Copy, Deserialize, Default, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum JwtKey {
+    /// A key file with `client_email`, `private_key` and `private_key_id`, as Google issues them. What else it says, such
+    /// as where tokens are sold, is not used. The scope goes into the assertion.
+    #[default]
+    KeyFile,
+    /// A client id and an RSA key (JWK or PEM). The scope goes into the form.
+    PrivateKey,
+}
+
+/// What scopes a mechanism asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Scopes<'m> {
+    /// Always the same.
+    pub fixed: &'m str,
+    /// From the permissions of the datasets.
+    pub by_permission: bool,
+    /// Error codes that mean a scope is not granted, beside `invalid_scope`.
+    pub refused: &'m [String],
+}
+
+fn client_credentials() -> String {
+    "client_credentials".to_owned()
 }
 
 /// One input of a credential form.
@@ -151,7 +223,22 @@ pub struct CredentialField {
     pub multiline: bool,
 }
 
+/// A key id has no field of its own: only PEM lacks it, and not every vendor wants it.
+const KEY: &str = "Private key (JWK, or PEM with a line `kid: ...` above it where the key has an id)";
+
 impl AuthKind {
+    /// What scopes it asks for; `None` where tokens are not bought by scope.
+    #[must_use]
+    pub fn scopes(&self) -> Option<Scopes<'_>> {
+        match self {
+            Self::ClientCredentials { scope, scope_by_permission, scope_refused, .. }
+            | Self::JwtBearer { scope, scope_by_permission, scope_refused, .. } => {
+                Some(Scopes { fixed: scope, by_permission: *scope_by_permission, refused: scope_refused })
+            }
+            _ => None,
+        }
+    }
+
     /// The inputs that this mechanism needs, in form order.
     #[must_use]
     pub fn fields(&self) -> Vec<CredentialField> {
@@ -170,11 +257,32 @@ impl AuthKind {
                     field("password", password_title, true, false),
                 ]
             }
-            Self::ClientCredentials { .. } => {
-                vec![
-                    field("client_id", "Client ID", false, false),
-                    field("client_secret", "Client secret", true, false),
-                ]
+            Self::ClientCredentials { client_auth, .. } => {
+                let mut fields = vec![field("client_id", "Client ID", false, false)];
+                match client_auth {
+                    ClientAuth::Basic | ClientAuth::Body => {
+                        fields.push(field("client_secret", "Client secret", true, false));
+                    }
+                    ClientAuth::PrivateKeyJwt => fields.push(field("private_key", KEY, true, true)),
+                    ClientAuth::Certificate => {
+                        fields.push(field("certificate", "Certificate (PEM)", false, true));
+                        fields.push(field("private_key", "Private key (PEM)", true, true));
+                    }
+                }
+                fields
+            }
+            Self::JwtBearer { key, subject_title, .. } => {
+                let mut fields = match key {
+                    JwtKey::KeyFile => vec![field("key_file", "Key file (JSON)", true, true)],
+                    JwtKey::PrivateKey => {
+                        vec![
+                            field("client_id", "Client ID", false, false),
+                            field("private_key", KEY, true, true),
+                        ]
+                    }
+                };
+                fields.extend(subject_title.as_deref().map(|title| field("subject", title, false, false)));
+                fields
             }
             Self::AppInstallation { .. } => {
                 vec![
@@ -225,6 +333,9 @@ pub struct Granted {
     pub separator: String,
     /// Or a path in an answer: a list of names, or a map `name -> level` read as `name:level`.
     pub read: Option<Read>,
+    /// Or a claim of the tokens, a list of names, where they are JWT: `roles`. Of all tokens that are bought, one for each
+    /// host's `scope`, together.
+    pub claim: Option<String>,
 }
 
 fn comma() -> String {

@@ -1,21 +1,22 @@
 //! How a credential becomes request headers. One function a mechanism; tokens and sessions are bought once and kept for
-//! the run.
+//! the run, each for what it was bought for.
 
 mod login;
+mod oauth;
+mod sign;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex as StdMutex;
 use std::sync::PoisonError;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use catalog::manifest::{Auth, AuthKind, ClientAuth, Endpoint};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use catalog::manifest::{Auth, AuthKind, Endpoint, Host};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::diagnosis::{Fault, Rung};
 use model::scan::FailureCause;
 use model::time::{Duration, Timestamp};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
@@ -26,24 +27,32 @@ use crate::place::{Places, address};
 use crate::scrub::Scrubber;
 use crate::session::Session;
 use crate::target::Credential;
-use crate::watch::instant;
 
 /// A token is not used in its last minute.
 const MARGIN: Duration = Duration::minutes(1);
-/// How long a GitHub App's own token is valid; the vendor allows ten minutes and takes our clock for it.
-const JWT_LIFE: Duration = Duration::minutes(9);
-/// Dated back a little, since clocks differ.
-const JWT_BACK: Duration = Duration::minutes(1);
 
-/// What form encoding leaves as it is. Many servers do not decode, so that nothing is encoded without need.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'*');
-
-/// Holds the token of a run.
+/// Holds the tokens of a run.
 #[derive(Default)]
 pub(crate) struct Authenticator {
-    token: Mutex<Option<Token>>,
-    /// What the vendor said when it sold the token, the token taken out.
-    answers: StdMutex<Vec<Json>>,
+    kept: Mutex<Kept>,
+    /// What the vendor said when it sold each token, the token taken out.
+    answers: StdMutex<BTreeMap<String, Vec<Json>>>,
+    /// What the claims of the tokens grant, by what each was bought for.
+    claimed: StdMutex<BTreeMap<String, Vec<String>>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// By the scope that was asked for; `""` where none is.
+    by_scope: BTreeMap<String, Sold>,
+    generation: u32,
+}
+
+/// What came of asking for a scope.
+enum Sold {
+    Token(Token),
+    /// The vendor does not grant this scope. It is not asked for again in this run.
+    Refused(Box<Fault>),
 }
 
 /// What was bought: headers that authenticate.
@@ -71,15 +80,39 @@ impl Authenticator {
         }
     }
 
-    /// What the vendor said when it sold the token.
+    /// What the vendor said when it sold the tokens.
     pub(crate) fn answers(&self) -> Vec<Json> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.values().flatten().cloned().collect()
     }
 
-    /// The headers that authenticate a request, and which token they hold, where it was bought.
+    /// What the claims of the tokens grant together; `None` unless every token that this application needs has been
+    /// bought and could be read, since a part would look like a loss.
+    pub(crate) fn claimed(&self, session: &Session<'_>) -> Option<Vec<String>> {
+        let claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = BTreeSet::new();
+        for wish in every_wish(session) {
+            all.extend(claimed.get(wish)?.iter().cloned());
+        }
+        Some(all.into_iter().collect())
+    }
+
+    /// Buys every token that this application needs, so that all that is granted is known. A scope that is refused is
+    /// left to the requests that need it.
+    pub(crate) async fn buy_all(&self, session: &Session<'_>) -> Result<(), Halt> {
+        let mut kept = self.kept.lock().await;
+        for wish in every_wish(session) {
+            self.obtain(&mut kept, session, wish).await?.ok();
+        }
+        Ok(())
+    }
+
+    /// The headers that authenticate a request, and which token they hold, where it was bought. `url` is where it goes:
+    /// redirects followed.
     pub(crate) async fn headers(
         &self,
         session: &Session<'_>,
+        about: &About,
         url: &Url,
     ) -> Result<(HeaderMap, Option<u32>), Halt> {
         let secret = |name| field(session, name);
@@ -95,159 +128,145 @@ impl Authenticator {
                 let value = format!("Basic {}", STANDARD.encode(pair));
                 Ok((single(AUTHORIZATION, sensitive(session, &value)?), None))
             }
-            AuthKind::ClientCredentials { .. }
-            | AuthKind::Session { .. }
-            | AuthKind::AppInstallation { .. } => {
-                if let AuthKind::Session { login, .. } = &session.auth.kind {
-                    login::same_origin(session, login, url)?;
-                }
-                let mut kept = self.token.lock().await;
-                let now = session.clock.now();
-                let usable = kept
-                    .as_ref()
-                    .filter(|t| t.live && t.expires_at.is_none_or(|at| at > now + MARGIN))
-                    .is_some();
-                if !usable {
-                    let generation = kept.as_ref().map_or(0, |t| t.generation + 1);
-                    let (headers, expires_at) = self.buy(session).await?;
-                    *kept = Some(Token { headers, expires_at, generation, live: true });
-                }
-                match &*kept {
-                    Some(token) => Ok((token.headers.clone(), Some(token.generation))),
-                    None => Err(broken(session, "No token was kept")),
-                }
+            AuthKind::Session { login, .. } => {
+                login::same_origin(session, login, url)?;
+                self.bought(session, about).await
             }
+            AuthKind::ClientCredentials { .. }
+            | AuthKind::JwtBearer { .. }
+            | AuthKind::AppInstallation { .. } => self.bought(session, about).await,
+        }
+    }
+
+    /// The headers of the first token that is sold of those that would do.
+    async fn bought(&self, session: &Session<'_>, about: &About) -> Result<(HeaderMap, Option<u32>), Halt> {
+        let mut kept = self.kept.lock().await;
+        let mut refused = None;
+        for wish in wishes(session, about) {
+            match self.obtain(&mut kept, session, &wish).await? {
+                Ok((headers, generation)) => return Ok((headers, Some(generation))),
+                Err(fault) => refused = Some(fault),
+            }
+        }
+        Err(match refused {
+            Some(mut fault) => {
+                fault.dataset.clone_from(&about.dataset);
+                fault.needs.clone_from(&about.needs);
+                Halt::Fault(fault)
+            }
+            None => broken(session, "There is no token to ask for"),
+        })
+    }
+
+    /// A token for a scope: the one that is kept, or a new one. The inner error: the vendor does not grant it.
+    async fn obtain(
+        &self,
+        kept: &mut Kept,
+        session: &Session<'_>,
+        wish: &str,
+    ) -> Result<Result<(HeaderMap, u32), Box<Fault>>, Halt> {
+        let now = session.clock.now();
+        match kept.by_scope.get(wish) {
+            Some(Sold::Token(t)) if t.live && t.expires_at.is_none_or(|at| at > now + MARGIN) => {
+                return Ok(Ok((t.headers.clone(), t.generation)));
+            }
+            Some(Sold::Refused(fault)) => return Ok(Err(fault.clone())),
+            _ => {}
+        }
+        match self.buy(session, wish).await {
+            Ok((headers, expires_at)) => {
+                let generation = kept.generation;
+                kept.generation += 1;
+                let token = Token { headers: headers.clone(), expires_at, generation, live: true };
+                kept.by_scope.insert(wish.to_owned(), Sold::Token(token));
+                Ok(Ok((headers, generation)))
+            }
+            // Of the answers of a token endpoint only those about scopes are matters of permission.
+            Err(Halt::Fault(fault)) if fault.cause == FailureCause::Permission => {
+                kept.by_scope.insert(wish.to_owned(), Sold::Refused(fault.clone()));
+                Ok(Err(fault))
+            }
+            Err(halt) => Err(halt),
         }
     }
 
     /// The vendor refused this token: the next request buys another.
     pub(crate) async fn expire(&self, generation: u32) {
-        if let Some(token) = self.token.lock().await.as_mut().filter(|t| t.generation == generation) {
-            token.live = false;
+        for sold in self.kept.lock().await.by_scope.values_mut() {
+            if let Sold::Token(token) = sold
+                && token.generation == generation
+            {
+                token.live = false;
+            }
         }
     }
 
-    async fn buy(&self, session: &Session<'_>) -> Result<(HeaderMap, Option<Timestamp>), Halt> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        match &session.auth.kind {
-            AuthKind::ClientCredentials { token, client_auth, scope, extra } => {
-                let (headers, form) = client_form(session, *client_auth, scope, extra)?;
-                let mut ask = ask(session, Method::POST, token, &Places::default())?;
-                ask.body = Some(form.into_bytes());
-                self.sell(session, ask, headers, "access_token").await
-            }
-            AuthKind::AppInstallation { installation, token } => {
-                let jwt = app_jwt(session)?;
-                session.scrub.learn(&jwt);
-                let headers = bearer(session, &jwt)?;
-                let find = ask(session, Method::GET, installation, &Places::default())?;
-                let unusable = session.fault(
-                    &find,
-                    FailureCause::Protocol,
-                    Rung::Authenticated,
-                    "The answer names no installation (`id`)",
-                );
-                let found = session.buy(&find, headers.clone()).await?.json;
-                let id = match found.get("id") {
-                    Some(Json::Number(n)) => n.to_string(),
-                    Some(Json::String(text)) if !text.is_empty() => text.clone(),
-                    _ => return Err(Halt::Fault(unusable)),
-                };
-                self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(found);
-                let places = Places::default().with("installation_id", id);
-                let sell = ask(session, Method::POST, token, &places)?;
-                self.sell(session, sell, headers, "token").await
-            }
-            AuthKind::Session { .. } => login::sign_in(session).await,
-            _ => Err(broken(session, "This way to authenticate needs no token")),
+    async fn buy(&self, session: &Session<'_>, wish: &str) -> Result<(HeaderMap, Option<Timestamp>), Halt> {
+        if let AuthKind::Session { .. } = session.auth.kind {
+            return login::sign_in(session).await;
         }
-    }
-
-    /// Buys a token and keeps the rest of the answer.
-    async fn sell(
-        &self,
-        session: &Session<'_>,
-        ask: Ask<'_>,
-        headers: HeaderMap,
-        name: &str,
-    ) -> Result<(HeaderMap, Option<Timestamp>), Halt> {
-        let empty = session.fault(
-            &ask,
-            FailureCause::Protocol,
-            Rung::Authenticated,
-            format!("The answer holds no token (`{name}`)"),
-        );
-        let mut json = session.buy(&ask, headers).await?.json;
-        let Some(Json::String(token)) = json.as_object_mut().and_then(|o| o.remove(name)) else {
-            return Err(Halt::Fault(empty));
-        };
-        session.scrub.learn(&token);
-        if let Some(map) = json.as_object_mut() {
-            map.retain(|key, _| {
-                !matches!(key.as_str(), "refresh_token" | "id_token" | "access_token" | "token")
-            });
+        let bought = oauth::buy(session, wish).await?;
+        if let Some(claim) = session.auth.granted.as_ref().and_then(|g| g.claim.as_deref())
+            && let Some(claims) = sign::claims(&bought.token)
+        {
+            let names = match claims.get(claim) {
+                Some(Json::Array(items)) => items.iter().filter_map(crate::answer::scalar).collect(),
+                Some(Json::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
+                // A token that grants nothing has no such claim.
+                _ => Vec::new(),
+            };
+            let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+            claimed.insert(wish.to_owned(), names);
         }
-        let lasts = json.get("expires_in").and_then(|v| match v {
-            Json::Number(n) => n.as_i64(),
-            // Some servers write the number as text.
-            Json::String(text) => text.parse().ok(),
-            _ => None,
-        });
-        let expires_at = match lasts {
-            Some(seconds) => Some(session.clock.now() + Duration::seconds(seconds.clamp(0, 31_536_000))),
-            None => json.get("expires_at").and_then(Json::as_str).and_then(instant),
-        };
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(json);
-        Ok((bearer(session, &token)?, expires_at))
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.insert(wish.to_owned(), bought.answers);
+        drop(answers);
+        Ok((bearer(session, &bought.token)?, bought.expires_at))
     }
 }
 
-/// Headers and form of a client credentials grant (RFC 6749 section 4.4.2).
-fn client_form(
-    session: &Session<'_>,
-    client_auth: ClientAuth,
-    scope: &str,
-    extra: &BTreeMap<String, String>,
-) -> Result<(HeaderMap, String), Halt> {
-    let (id, secret) = (field(session, "client_id")?, field(session, "client_secret")?);
-    let mut form = url::form_urlencoded::Serializer::new(String::new());
-    form.append_pair("grant_type", "client_credentials");
-    if !scope.is_empty() {
-        form.append_pair("scope", scope);
+/// The scopes that would do for a request, the best first.
+fn wishes(session: &Session<'_>, about: &About) -> Vec<String> {
+    let Some(scopes) = session.auth.kind.scopes() else { return vec![String::new()] };
+    if let Some(scope) = host(session, &about.host).and_then(|h| h.scope.clone()) {
+        return vec![scope];
     }
-    form.extend_pairs(extra);
-    let mut headers = HeaderMap::new();
-    match client_auth {
-        // RFC 6749 section 2.3.1: both parts are form-encoded before they are joined.
-        ClientAuth::Basic => {
-            let encode = |text: &str| utf8_percent_encode(text, FORM).to_string();
-            let pair = STANDARD.encode(format!("{}:{}", encode(&id), encode(&secret)));
-            session.scrub.learn(&pair);
-            headers = single(AUTHORIZATION, sensitive(session, &format!("Basic {pair}"))?);
-        }
-        ClientAuth::Body => {
-            form.append_pair("client_id", &id).append_pair("client_secret", &secret);
-        }
+    if !scopes.by_permission {
+        return vec![scopes.fixed.to_owned()];
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    Ok((headers, form.finish()))
+    let mut wishes = vec![every_permission(session, scopes.fixed)];
+    if about.needs.is_empty() {
+        wishes.push(scopes.fixed.to_owned());
+    } else {
+        wishes.extend(about.needs.iter().cloned());
+    }
+    wishes
 }
 
-/// The token of a GitHub App itself: who it is, signed with its key.
-fn app_jwt(session: &Session<'_>) -> Result<String, Halt> {
-    // Keys pasted from JSON or environment files have their line ends written out.
-    let pem = field(session, "private_key")?.replace("\\n", "\n");
-    let key = jsonwebtoken::EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| {
-        unusable(session, "The private key cannot be read; it must be a whole PEM block of an RSA key")
-    })?;
-    let now = session.clock.now();
-    let claims = serde_json::json!({
-        "iat": (now - JWT_BACK).0 / 1000,
-        "exp": (now + JWT_LIFE).0 / 1000,
-        "iss": field(session, "app_id")?,
-    });
-    jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256), &claims, &key)
-        .map_err(|_| unusable(session, "Nothing can be signed with the private key"))
+/// The permissions of all datasets in one scope; of each list the first, since any one of them suffices.
+fn every_permission(session: &Session<'_>, fixed: &str) -> String {
+    let datasets = session.target.app.datasets.iter();
+    let firsts = datasets
+        .filter_map(|d| d.spec.permission.get(&session.auth.id)?.first())
+        .flat_map(|p| p.split_whitespace());
+    let all: BTreeSet<&str> = fixed.split_whitespace().chain(firsts).collect();
+    all.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+/// What tokens an application needs here, where each host has its own.
+fn every_wish<'s>(session: &'s Session<'_>) -> BTreeSet<&'s str> {
+    let fixed = session.auth.kind.scopes().map_or("", |s| s.fixed);
+    let deployment = session.target.app.deployment(&session.target.deployment);
+    let hosts = deployment.into_iter().flat_map(|d| d.hosts.values());
+    let mut wishes: BTreeSet<&str> = hosts.filter_map(|h| h.scope.as_deref()).collect();
+    if wishes.is_empty() {
+        wishes.insert(fixed);
+    }
+    wishes
+}
+
+fn host<'s>(session: &'s Session<'_>, name: &str) -> Option<&'s Host> {
+    session.target.app.deployment(&session.target.deployment)?.hosts.get(name)
 }
 
 /// A field of the credential, without the blanks around it that come with pasting.
@@ -269,7 +288,7 @@ fn ask<'r>(session: &Session<'_>, method: Method, to: &Endpoint, places: &Places
         rules: [&[], &[]],
         graphql: None,
         etag: None,
-        about: About { template: to.path.clone(), ..About::default() },
+        about: About { host: to.host.clone(), template: to.path.clone(), ..About::default() },
     })
 }
 

@@ -183,10 +183,10 @@ async fn a_wrong_clock_is_not_blamed_on_the_credential() {
     }
 }
 
-static KEY: LazyLock<aws_lc_rs::rsa::KeyPair> =
+pub(crate) static KEY: LazyLock<aws_lc_rs::rsa::KeyPair> =
     LazyLock::new(|| aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap());
 
-fn pem() -> String {
+pub(crate) fn pem() -> String {
     pem_of(&KEY)
 }
 

@@ -6,6 +6,7 @@ mod fanout;
 mod interrupted;
 mod matrix;
 mod network;
+mod oauth;
 mod paging;
 mod peers;
 mod preflight;

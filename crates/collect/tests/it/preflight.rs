@@ -26,14 +26,21 @@ title = "Token"
 kind = "bearer"
 "#;
 
+/// A check over a dataset with the fields `id` and `name`, without which the config scan is not supported.
+pub(crate) fn check_of(dataset: &str) -> String {
+    CHECK.replace("over = \"items\"", &format!("over = \"{dataset}\""))
+}
+
+const CHECK: &str = "+++\ntitle = \"Every item has a name\"\nrevision = 1\nseverity = \"low\"\nover = \"items\"\npass = \"name != ''\"\ncontrols = []\nsays = \"Item {id} has no name\"\n+++\nAn item without a name cannot be told from the others by anybody who looks at it.\n\n## Remedy\n1. Name it.\n\n## Examples\n```json pass\n{\"name\": \"a\"}\n```\n```json fail\n{\"name\": \"\"}\n```\n```json inconclusive\n{\"id\": 1}\n```\n";
+
 fn app_of(auth: &str) -> std::sync::Arc<catalog::App> {
     let needs = |p: &str| format!("permission = {{ token = [{p}] }}");
     let datasets = listing("items", r#"{ path = "/items" }"#, &needs(r#""read:items""#))
         + &listing("extra", r#"{ path = "/extra" }"#, &needs(r#""read:extra", "read:all""#))
             .replace("required = [\"config\"]\n", "")
         + &listing("free", r#"{ path = "/free" }"#, &needs("")).replace("required = [\"config\"]\n", "");
-    let check = "+++\ntitle = \"Every item has a name\"\nrevision = 1\nseverity = \"low\"\nover = \"items\"\npass = \"name != ''\"\ncontrols = []\nsays = \"Item {id} has no name\"\n+++\nAn item without a name cannot be told from the others by anybody who looks at it.\n\n## Remedy\n1. Name it.\n\n## Examples\n```json pass\n{\"name\": \"a\"}\n```\n```json fail\n{\"name\": \"\"}\n```\n```json inconclusive\n{\"id\": 1}\n```\n";
-    let folder_checks = [("checks/named.md", check)];
+    let check = check_of("items");
+    let folder_checks = [("checks/named.md", check.as_str())];
     let toml = format!("{HEAD}{auth}{datasets}");
     app_with(&toml, &folder_checks)
 }
