@@ -200,9 +200,10 @@ impl Files {
     }
 }
 
-/// Recorded answers belong to tests; the loader has no use for them.
+/// Recorded answers and facts about the vendor's API belong to tests; the loader has no use for them.
 fn skipped(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "fixtures" || name.to_string_lossy().starts_with('.'))
+    path.file_name()
+        .is_some_and(|name| name == "fixtures" || name == "contract" || name.to_string_lossy().starts_with('.'))
 }
 
 fn slashed(path: &Path) -> String {
