@@ -47,7 +47,7 @@ pub(crate) fn vendor(fault: &Fault, app: &str, now: Timestamp) -> Refusal {
     refuse(RefusalKind::Vendor, says, model::words::remedy(fault, app).says.plain(now))
 }
 
-/// The store's answer: what is not there (any more) is said, the rest is our own fault.
+/// The store's answer: what is not there (any more) or there already is said, the rest is our own fault.
 pub(crate) fn store(error: StoreError) -> Refusal {
     match error {
         StoreError::NotFound { what } => refuse(
@@ -55,6 +55,9 @@ pub(crate) fn store(error: StoreError) -> Refusal {
             format!("{} does not exist (any more).", crate::findings::capital(&what)),
             "It may have been removed; go back to the list.",
         ),
+        StoreError::Exists { what } => {
+            conflict(format!("{} exists already.", crate::findings::capital(&what)), "Choose another name.")
+        }
         StoreError::BadCursor => {
             invalid("after", "This link to a page of the list cannot be read; start from the first page.")
         }

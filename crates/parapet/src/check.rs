@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use catalog::{App, Check};
-use model::finding::{CheckResult, Outcome, Severity};
-use model::id::CheckId;
+use model::finding::{CheckResult, FindingState, Outcome, Severity};
+use model::id::{CheckId, InstanceId};
 use serde_json::json;
+use store::findings::{Filter, Sort};
+use store::{Cut, Order};
 
 use crate::cli::{CheckCommand, ConfigArgs};
 use crate::eval;
@@ -135,11 +137,14 @@ async fn explain(
             found.instance.name
         )));
     };
-    let results: Vec<CheckResult> = store::runs::results(&world.db, &found.instance.id, check.scan)
-        .await?
-        .into_iter()
-        .filter(|r| r.check == check.id && resource.is_none_or(|wanted| r.resource == wanted))
-        .collect();
+    // What fails is a finding; the run keeps the rest.
+    let mut results = failing(&world.db, &found.instance.id, check, resource).await?;
+    results.extend(
+        store::runs::results(&world.db, &found.instance.id, check.scan)
+            .await?
+            .into_iter()
+            .filter(|r| r.check == check.id && resource.is_none_or(|wanted| r.resource == wanted)),
+    );
     if as_json {
         say(&format!(
             "{:#}",
@@ -168,6 +173,47 @@ async fn explain(
         say(&one(result));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The open findings of a check, by resource.
+async fn failing(
+    db: &store::Db,
+    instance: &InstanceId,
+    check: &Check,
+    resource: Option<&str>,
+) -> Result<Vec<CheckResult>, Failure> {
+    let filter = Filter {
+        instance: Some(instance.clone()),
+        check: Some(check.id.clone()),
+        resource: resource.map(str::to_owned),
+        states: vec![FindingState::New, FindingState::InProgress, FindingState::Suppressed],
+        ..Filter::default()
+    };
+    let mut results = Vec::new();
+    let mut after = None;
+    loop {
+        let cut = Cut { after: after.as_deref(), ..Cut::first(500) };
+        let page = store::findings::list(db, &filter, Sort::Resource, Order::Ascending, cut).await?;
+        results.extend(page.rows.into_iter().map(|f| CheckResult {
+            check: f.check,
+            revision: f.revision,
+            scan: f.kind,
+            resource: f.resource,
+            resource_kind: f.resource_kind,
+            outcome: Outcome::Fail,
+            severity: f.severity,
+            says: match f.stale_since {
+                Some(since) => format!("{} (no run could look since {since})", f.says),
+                None => f.says,
+            },
+            evidence: f.evidence,
+            needs: Vec::new(),
+        }));
+        after = page.next;
+        if after.is_none() {
+            return Ok(results);
+        }
+    }
 }
 
 fn one(result: &CheckResult) -> String {

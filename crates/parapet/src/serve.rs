@@ -30,7 +30,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     }
     if let Some(token) = world.ops.offer_setup().await? {
         output::say(&format!(
-            "No operator exists yet. Open {url}/setup and enter this one-time token (valid for 24 h):\n\n    {}\n",
+            "No operator exists yet. Open {url}/set-up and enter this one-time token (valid for 24 h):\n\n    {}\n",
             token.expose_secret()
         ));
     }

@@ -22,10 +22,14 @@ fn every_command_explains_itself_with_examples() {
         &["app", "add"],
         &["app", "show"],
         &["app", "remove"],
+        &["app", "new"],
+        &["app", "words"],
         &["app", "try"],
         &["check", "list"],
         &["check", "show"],
         &["check", "explain"],
+        &["check", "new"],
+        &["check", "language"],
         &["check", "eval"],
         &["key", "new"],
         &["doctor"],
@@ -43,7 +47,7 @@ fn every_command_explains_itself_with_examples() {
 #[test]
 fn impossible_input_is_refused_with_a_remedy_and_exit_code_2() {
     for (arguments, says) in [
-        (&["scan", "gihtub"][..], "The catalogue has no product gihtub. It has: github, scim."),
+        (&["scan", "gihtub"][..], "The catalogue has no product gihtub. It has: github, "),
         (&["scan", "github"], "Organisation is needed: add --set organization="),
         (&["scan", "github", "--set", "organization=acme", "--auth", "token"], "PARAPET_TOKEN is not set"),
         (
@@ -52,7 +56,7 @@ fn impossible_input_is_refused_with_a_remedy_and_exit_code_2() {
         ),
         (&["serve"], "There is no sealing key at parapet.key"),
         (&["check", "show", "github/nonsense"], "There is no check github/nonsense"),
-        (&["app", "try", "no-such-folder"], "is not a catalogue folder"),
+        (&["app", "try", "no-such-folder"], "There is no folder no-such-folder"),
     ] {
         let (out, err, code) = parapet(arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {out}{err}");

@@ -65,10 +65,11 @@ pub(super) async fn run(args: TryArgs) -> Result<ExitCode, Failure> {
             say(&format!("{:#}", json!({ "folder": folder, "offline": offline, "dry_run": report })));
         }
         (Some(report), false) => say(show::people(report).trim_end()),
-        (None, false) => say(
+        (None, false) if offline.problems.is_empty() => say(
             "No dry run: add --set NAME=VALUE (the address, what the manifest asks for) and a credential to read a \
              server once. Nothing is saved.",
         ),
+        (None, false) => {}
     }
     if !offline.problems.is_empty() {
         let what = many(offline.problems.len() as u64, "problem");
@@ -126,7 +127,7 @@ async fn offline(args: &TryArgs, folder: &Path, loaded: &Loaded) -> Result<Offli
         }
         if args.instead {
             let wrong = own.iter().flat_map(|c| catalog::examples::failures(c));
-            found.problems.extend(wrong.map(|e| e.to_string()));
+            found.problems.extend(wrong.map(|e| placed(&e)));
         }
         found.applications.push(Own {
             id: app.id.to_string(),
