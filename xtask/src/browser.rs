@@ -1,7 +1,7 @@
 //! The browser tests and the pictures of the pages, both driven from `e2e/` against the built server.
 
 use crate::stages::Counts;
-use crate::{Result, contract, run, tests, tools};
+use crate::{Result, run, tests, tools};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -53,8 +53,7 @@ fn node(server: &std::path::Path) -> Result<Command> {
     command
         .current_dir(tools::root().join("e2e"))
         .env("PARAPET_TEST_SERVER", server)
-        .env("PARAPET_TEST_CHROMIUM", chromium)
-        .env("PARAPET_TEST_MANIFESTS", contract::manifests()?);
+        .env("PARAPET_TEST_CHROMIUM", chromium);
     Ok(command)
 }
 

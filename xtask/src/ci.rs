@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: every stage that must hold before a change is merged.
 
 use crate::stages::Stages;
-use crate::{Result, browser, catalogue, run, setup, tests, tidy, tools};
+use crate::{Result, browser, catalogue, contract, run, setup, tests, tidy, tools};
 use std::process::Command;
 
 /// Runs all stages; a failed one is shown and the later ones still run, so one run shows everything.
@@ -38,6 +38,7 @@ pub(crate) fn ci() -> Result {
     });
     stages.stage("tidy", tidy::tidy);
     stages.stage("catalogue", || catalogue::run(&["check"]));
+    stages.stage("contract", || contract::contract(&[]));
     stages.stage("mutate-checks", || catalogue::run(&["mutate-checks"]));
     stages.stage("docs --check", || catalogue::run(&["docs", "--check"]));
     stages.stage("deny (bans, licences, sources)", deny);

@@ -38,7 +38,9 @@ cargo xtask COMMAND
   new-app ID          the skeleton of an application, which passes as written
   new-check APP/NAME DATASET
                       the skeleton of a check, which passes as written
-  contract APP        cut the vendor's API description anew (downloads the vendor's package)
+  contract            prove every request and field of every application by the vendors' descriptions, offline
+  contract APP [--from FILE-OR-FOLDER]
+                      cut the facts about one application anew (downloads the pinned package without --from)
   peers               start every server the tests talk to once, and stop it
 ";
 
