@@ -110,8 +110,11 @@ fn usable(folder: &Path) -> Result<PathBuf, Failure> {
 /// Loads, runs the examples, plays the fixtures.
 async fn offline(args: &TryArgs, folder: &Path, loaded: &Loaded) -> Result<Offline, Failure> {
     // The loader runs the examples of every check outside of the built-in catalogue.
-    let mut found =
-        Offline { problems: loaded.errors.iter().map(ToString::to_string).collect(), ..Offline::default() };
+    // A folder in the place of the built-in one calls its files as if they were embedded.
+    let placed = |error: &catalog::LoadError| {
+        if args.instead { folder.join(error.to_string()).display().to_string() } else { error.to_string() }
+    };
+    let mut found = Offline { problems: loaded.errors.iter().map(placed).collect(), ..Offline::default() };
     found.problems.extend(empty_folders(folder));
     let expected = if args.accept { Expected::IsWritten } else { Expected::Holds };
     for app in loaded.catalog.apps.values() {
