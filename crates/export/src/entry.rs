@@ -21,8 +21,8 @@ pub struct Place<'a> {
     pub tenant: &'a str,
     /// The onboarded application and its name; `None`: a one-off scan.
     pub instance: Option<(&'a InstanceId, &'a str)>,
-    /// The name and the e-mail of whoever answers for it.
-    pub owner: Option<(&'a str, &'a str)>,
+    /// Who answers for it, by name.
+    pub owner: Option<&'a str>,
 }
 
 impl Place<'_> {

@@ -3,7 +3,7 @@
 //!
 //! - [`ocsf`]: one OCSF Compliance Finding (class 2003) a line.
 //! - [`sarif`]: one SARIF 2.1.0 log.
-//! - [`spreadsheet`]: CSV.
+//! - [`mod@spreadsheet`], CSV.
 //!
 //! What could not be judged is written as such, and a scan that is not whole is in every OCSF and SARIF file: as an event
 //! of its own, as an invocation that did not succeed. A file without failures is not by itself good news.

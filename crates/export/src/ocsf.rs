@@ -300,12 +300,7 @@ fn resource(place: &Place<'_>, kind: &str, resource: Option<&str>) -> Value {
         ("name", Some(json!(resource.unwrap_or(place.tenant)))),
         ("type", Some(json!(kind))),
         ("namespace", text(&format!("{}/{}", place.app, place.tenant))),
-        (
-            "owner",
-            place
-                .owner
-                .map(|(name, email)| object([("name", Some(json!(name))), ("email_addr", text(email))])),
-        ),
+        ("owner", place.owner.map(|name| json!({ "name": name }))),
         ("labels", list(labels.into_iter().flatten())),
     ])
 }

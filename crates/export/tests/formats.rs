@@ -58,7 +58,7 @@ impl World {
             tenant_uid: "42",
             tenant: "acme",
             instance: onboarded.then_some((&self.instance, "Acme engineering")),
-            owner: onboarded.then_some(("Ada", "ada@example.com")),
+            owner: onboarded.then_some("Ada"),
         }
     }
 

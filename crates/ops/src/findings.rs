@@ -18,11 +18,15 @@ use crate::{Ops, audit};
 
 pub(crate) const OPEN: [FindingState; 2] = [FindingState::New, FindingState::InProgress];
 
+/// The value of the owner filter that means: nobody.
+pub(crate) const UNOWNED: &str = "none";
+
 pub(crate) fn filter(query: &FindingsQuery) -> findings::Filter {
     findings::Filter {
         instance: query.instance.clone(),
         app: query.app.clone(),
-        owner: query.owner.as_deref().map(Into::into),
+        owner: query.owner.as_deref().filter(|o| *o != UNOWNED).map(Into::into),
+        unowned: query.owner.as_deref() == Some(UNOWNED),
         check: query.check.clone(),
         kind: query.scan,
         severities: query.severity.into_iter().collect(),
@@ -174,7 +178,7 @@ impl Ops {
         }
     }
 
-    fn check_of(&self, f: &Finding) -> Option<std::sync::Arc<catalog::Check>> {
+    pub(crate) fn check_of(&self, f: &Finding) -> Option<std::sync::Arc<catalog::Check>> {
         self.0.catalog.apps.get(&f.app)?.checks.iter().find(|c| c.id == f.check).cloned()
     }
 
@@ -253,33 +257,22 @@ impl Ops {
             .collect()
     }
 
-    /// The vendor's page where it is mended. Left out when a placeholder cannot be filled, or the result is not https.
     fn console_link(&self, check: &catalog::Check, finding: &Finding) -> Option<Link> {
+        let title = format!("Open in {}", self.0.fleet.get(&finding.instance)?.app_name());
+        Some(Link { title, href: self.console_address(check, finding)? })
+    }
+
+    /// The vendor's page where it is mended. Left out when a placeholder cannot be filled, or the result is not https.
+    pub(crate) fn console_address(&self, check: &catalog::Check, finding: &Finding) -> Option<String> {
         let template = check.remedy.link.as_ref()?;
         let member = self.0.fleet.get(&finding.instance)?;
-        let console = member.console()?;
-        let mut href = String::new();
-        for part in &template.parts {
-            match part {
-                catalog::Part::Text(text) => href.push_str(text),
-                catalog::Part::Placeholder(name) if name == "console" => href.push_str(&console),
-                catalog::Part::Placeholder(name) => {
-                    let text = member.row.instance.settings.get(name).cloned().or_else(|| {
-                        let field = finding.evidence.iter().find(|e| e.field == *name)?;
-                        field.value.as_str().map(str::to_owned)
-                    });
-                    let text =
-                        text.or_else(|| self.is_key(finding, name).then(|| finding.resource.clone()))?;
-                    // A dot or two would climb out of the segment, also when percent-encoded.
-                    if matches!(text.as_str(), "" | "." | "..") {
-                        return None;
-                    }
-                    href.extend(percent_encoding::utf8_percent_encode(&text, SEGMENT));
-                }
-            }
-        }
-        let title = format!("Open in {}", member.app_name());
-        href.starts_with("https://").then_some(Link { title, href })
+        let value = |name: &str| {
+            let field =
+                || finding.evidence.iter().find(|e| e.field == name)?.value.as_str().map(str::to_owned);
+            let entered = member.row.instance.settings.get(name).cloned();
+            entered.or_else(field).or_else(|| self.is_key(finding, name).then(|| finding.resource.clone()))
+        };
+        template.address_by(&member.console()?, value).filter(|href| href.starts_with("https://"))
     }
 
     async fn finding_events(&self, finding: &Finding) -> Result<Vec<FindingEvent>> {
@@ -343,9 +336,6 @@ impl Ops {
         self.refreshed(&finding.instance).await
     }
 }
-
-const SEGMENT: &percent_encoding::AsciiSet =
-    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 pub(crate) fn question(check: &catalog::Check) -> String {
     match &check.when {

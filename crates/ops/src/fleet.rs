@@ -234,6 +234,15 @@ impl Ops {
         self.0.fleet.get(id).ok_or_else(|| not_found("application"))
     }
 
+    /// An instance that a stored row names: it may have been onboarded by another node a moment ago. `None`: removed.
+    pub(crate) async fn member_now(&self, id: &InstanceId) -> Result<Option<Arc<Member>>> {
+        if let Some(member) = self.0.fleet.get(id) {
+            return Ok(Some(member));
+        }
+        self.refresh(id, What::Instance).await?;
+        Ok(self.0.fleet.get(id))
+    }
+
     /// After a change made here: the page that follows must show it, without waiting for the feed's task.
     pub(crate) async fn refreshed(&self, id: &InstanceId) -> Result<()> {
         self.refresh(id, What::Instance).await

@@ -15,7 +15,7 @@ use model::view::{
     Actor, ApplicationsQuery, AuditQuery, CredentialInput, FindingsQuery, OwnerInput, Refusal, RefusalKind,
     Role,
 };
-use ops::{Config, Format, Ops, Secrets, command_line};
+use ops::{Config, FindingsFormat as Format, Ops, Secrets, command_line};
 use secrecy::{ExposeSecret as _, SecretString};
 use sim::Server;
 use sim::github::{GitHub, Plan, Token};

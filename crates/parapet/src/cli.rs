@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use model::finding::Severity;
+use model::finding::{FindingState, Outcome, Severity};
 use model::scan::ScanKind;
 
 /// Self-hosted SaaS security posture management.
@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// Onboarded applications, and trying out a catalogue folder
     #[command(subcommand)]
     App(AppCommand),
+    /// The stored findings as files
+    #[command(subcommand)]
+    Findings(FindingsCommand),
     /// The checks of the catalogue
     #[command(subcommand)]
     Check(CheckCommand),
@@ -52,6 +55,7 @@ pub(crate) enum Command {
   parapet scan github --set organization=acme --auth app --credential app.toml --format json
   PARAPET_CLIENT_ID=... PARAPET_CLIENT_SECRET=... parapet scan scim --set address=https://id.example.com
   parapet scan github --set organization=acme --kind config --fail-on high
+  parapet scan github --set organization=acme --format sarif --outcome fail,inconclusive --output acme.sarif
 
 Credential: never an argument. Each field is read from the environment variable PARAPET_<FIELD> (PARAPET_TOKEN,
 PARAPET_APP_ID, PARAPET_PRIVATE_KEY, ...), or from a TOML file of fields given with --credential ('-' is standard
@@ -91,6 +95,9 @@ pub(crate) struct ScanArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+    /// Only these outcomes: pass, fail, inconclusive, not_applicable [default: all; csv: fail,inconclusive]
+    #[arg(long = "outcome", value_name = "OUTCOME", value_delimiter = ',', value_parser = outcome)]
+    pub(crate) outcomes: Vec<Outcome>,
     /// File to write to [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -131,6 +138,75 @@ pub(crate) enum Format {
     Json,
     /// One line per failing or undecided result
     Csv,
+    /// OCSF 1.5 Compliance Findings, one event a line
+    Ocsf,
+    /// SARIF 2.1.0
+    Sarif,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FindingsCommand {
+    /// Write findings as CSV, JSON, OCSF or SARIF
+    Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parapet findings export --output findings.csv
+  parapet findings export --format sarif --application \"Acme GitHub\" --output acme.sarif
+  parapet findings export --format ocsf --severity critical | jq .message
+  parapet findings export --format json --state resolved
+
+OCSF and SARIF also say how the scans fared and which checks could not be judged.
+On SQLite the database belongs to the server while it runs: then take the file from the page Findings.")]
+pub(crate) struct ExportArgs {
+    /// As what
+    #[arg(long, value_enum, default_value_t = FileFormat::Csv)]
+    pub(crate) format: FileFormat,
+    /// File to write to [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Only of this application, by name or id
+    #[arg(long, value_name = "NAME")]
+    pub(crate) application: Option<String>,
+    /// Only of this product
+    #[arg(long)]
+    pub(crate) product: Option<String>,
+    /// Only this severity
+    #[arg(long, value_parser = severity)]
+    pub(crate) severity: Option<Severity>,
+    /// Only this state: new, in_progress, resolved or suppressed [default: new and in progress]
+    #[arg(long, value_parser = state)]
+    pub(crate) state: Option<FindingState>,
+    /// Only of this scan: config, accounts or plugins
+    #[arg(long, value_parser = kind)]
+    pub(crate) kind: Option<ScanKind>,
+    /// Only of this check
+    #[arg(long, value_name = "ID")]
+    pub(crate) check: Option<String>,
+    /// Only of this resource
+    #[arg(long)]
+    pub(crate) resource: Option<String>,
+    /// Only those that no scan has confirmed lately
+    #[arg(long)]
+    pub(crate) stale: bool,
+    /// Only those with these words
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFormat {
+    /// For spreadsheets
+    Csv,
+    /// One array
+    Json,
+    /// OCSF 1.5 Compliance Findings, one event a line
+    Ocsf,
+    /// SARIF 2.1.0
+    Sarif,
 }
 
 #[derive(Debug, Args)]
@@ -402,6 +478,14 @@ fn pair(text: &str) -> Result<(String, String), String> {
         return Err("the name before = is missing".to_owned());
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn outcome(text: &str) -> Result<Outcome, String> {
+    Outcome::parse(text).ok_or_else(|| "use pass, fail, inconclusive or not_applicable".to_owned())
+}
+
+fn state(text: &str) -> Result<FindingState, String> {
+    FindingState::parse(text).ok_or_else(|| "use new, in_progress, resolved or suppressed".to_owned())
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

@@ -1,5 +1,6 @@
 //! Why a command did not do what it was asked, in words for the person at the terminal.
 
+use model::diagnosis::Fault;
 use model::view::Refusal;
 use store::StoreError;
 
@@ -10,17 +11,24 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// Exit code: 2 usage or configuration, 3 the vendor could not be scanned.
     pub(crate) code: u8,
+    /// What the vendor answered, where it is the vendor who could not be asked.
+    pub(crate) fault: Option<Box<Fault>>,
 }
 
 impl Failure {
     /// The command, its input or its configuration cannot be used.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
+        Self { message: message.into(), code: 2, fault: None }
     }
 
     /// The scan failed.
     pub(crate) fn scan(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 3 }
+        Self { message: message.into(), code: 3, fault: None }
+    }
+
+    /// Nothing was scanned, because of this.
+    pub(crate) fn refused(message: impl Into<String>, fault: Fault) -> Self {
+        Self { fault: Some(Box::new(fault)), ..Self::scan(message) }
     }
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod eval;
 mod failure;
+mod findings;
 mod key;
 mod output;
 mod progress;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Key(command) => key::run(&command),
         Command::Check(command) => runtime(false, check::run(command)),
         Command::Scan(args) => runtime(false, scan::run(args)),
+        Command::Findings(command) => runtime(false, findings::run(command)),
         Command::App(command) => runtime(false, app::run(command)),
         Command::Doctor(args) => runtime(false, doctor::run(args)),
         Command::Serve(args) => {

@@ -15,8 +15,9 @@ use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule;
 use model::time::Timestamp;
 
-use crate::cli::ScanArgs;
+use crate::cli::{Format, ScanArgs};
 use crate::failure::Failure;
+use crate::output::files::{Refused, Subject};
 use crate::output::report;
 use crate::progress::Line;
 use crate::{credential, output, wiring};
@@ -54,6 +55,10 @@ pub(crate) struct Report {
     pub(crate) app: Arc<App>,
     pub(crate) preflight: Preflight,
     pub(crate) scans: Vec<Scanned>,
+    /// What was entered.
+    pub(crate) settings: BTreeMap<String, String>,
+    /// Base of the vendor's web console, for links to where failures are mended.
+    pub(crate) console: Option<String>,
 }
 
 pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
@@ -72,10 +77,31 @@ pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
     let o = &args.outbound;
     let outbound =
         wiring::outbound(&o.allow_private, o.proxy.as_deref(), o.ca.as_ref(), asks_for_loopback(&asked))?;
-    let report = scan(app, &asked, &outbound).await?;
-    let text = report::render(&report, args.format)?;
-    output::write(&text, args.output.as_deref())?;
+    let write = |subject: Subject<'_>| {
+        let mut file = output::File::create(args.output.as_deref())?;
+        report::write(subject, &catalog, args.format, &args.outcomes, &mut file)?;
+        file.finish()
+    };
+    let report = match scan(app.clone(), &asked, &outbound).await {
+        Ok(report) => report,
+        Err(failure) => {
+            // Programs read the file and not the complaint: it says as well that nothing was scanned.
+            if let Some(fault) = failure.fault.as_deref().filter(|_| args.format != Format::Table) {
+                let kinds = if args.kinds.is_empty() { app.supported() } else { args.kinds.clone() };
+                let refused = Refused { app: &app, tenant: entered(&asked), kinds, fault };
+                write(Subject::Refused(&refused))?;
+            }
+            return Err(failure);
+        }
+    };
+    write(Subject::Report(&report))?;
     Ok(ExitCode::from(exit_code(&report, args.fail_on)))
+}
+
+/// What names the tenant before the vendor has.
+fn entered(asked: &Asked<'_>) -> String {
+    let values: Vec<&str> = asked.settings.iter().map(|(_, value)| value.as_str()).collect();
+    if values.is_empty() { asked.address.unwrap_or_default().to_owned() } else { values.join(" ") }
 }
 
 pub(crate) fn product(catalog: &catalog::Catalog, name: &str) -> Result<Arc<App>, Failure> {
@@ -108,7 +134,7 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
     let credential = Credential { auth: auth.id.clone(), values };
     let preflight = collect::preflight(outbound, &target, &credential, &SystemClock)
         .await
-        .map_err(|fault| Failure::scan(explain(&fault, &app)))?;
+        .map_err(|fault| Failure::refused(explain(&fault, &app), fault))?;
     // A one-off scan has no later run in which a sweep could go on.
     let sweep_requests = if asked.quick { 0 } else { u32::MAX };
     let wanted: Vec<ScanKind> = if asked.kinds.is_empty() { app.supported() } else { asked.kinds.to_vec() };
@@ -124,7 +150,25 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
         };
         scans.push(Scanned { kind, ran });
     }
-    Ok(Report { app, preflight, scans })
+    let console = collect::console(
+        &app,
+        &target.deployment,
+        entered_for(&app, &target, |d| &d.label),
+        asked.address.or_else(|| entered_for(&app, &target, |d| &d.address)),
+    );
+    let settings = target.settings;
+    // An application without a console has no links; everything else about it is whole.
+    Ok(Report { preflight, scans, console: console.ok(), settings, app })
+}
+
+/// What was entered for the deployment's label or address.
+fn entered_for<'a>(
+    app: &App,
+    target: &'a Target,
+    which: impl Fn(&catalog::manifest::Deployment) -> &Option<catalog::manifest::Setting>,
+) -> Option<&'a str> {
+    let setting = which(app.deployment(&target.deployment)?).as_ref()?;
+    target.settings.get(&setting.name).map(String::as_str)
 }
 
 pub(crate) fn way_to_authenticate<'a>(

@@ -168,6 +168,42 @@ pub async fn list(
     listing(sort, order, &|s| narrow(s, filter)).page(db, cut, read).await
 }
 
+/// A page of the same list, ids only. Sorting whole rows costs the more the longer the list is, and once a page; whoever
+/// walks a whole list asks for many ids at once and reads the rows with [`of_ids`].
+///
+/// # Errors
+/// As [`list`].
+pub async fn ids(
+    db: &Db,
+    filter: &Filter,
+    sort: Sort,
+    order: Order,
+    cut: Cut<'_>,
+) -> Result<Page<FindingId>, StoreError> {
+    let narrow = |s: &mut Select| narrow(s, filter);
+    let listing = List { name: "findings::ids", columns: "f.id", ..listing(sort, order, &narrow) };
+    listing.page(db, cut, |row| row.id("id")).await
+}
+
+/// The findings with these ids, in their order; without those that are gone or that the filter does not find any more.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_ids(db: &Db, filter: &Filter, ids: &[FindingId]) -> Result<Vec<Finding>, StoreError> {
+    let mut found = BTreeMap::new();
+    for chunk in ids.chunks(CHUNK) {
+        let mut s = Select::new("findings::of_ids", concat!("SELECT ", finding_columns!(), finding_from!()));
+        narrow(&mut s, filter);
+        s.push(" AND f.id IN (").bind_list(chunk.iter().map(FindingId::as_str));
+        let (text, args) = s.finish();
+        for row in db.0.pool.rows(text, args).await? {
+            let finding = read(&row)?;
+            found.insert(finding.id.clone(), finding);
+        }
+    }
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
 /// How many findings the filter finds.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ use model::view::{
 };
 use secrecy::SecretString;
 
-pub use ops::{Export, Format, Secrets, SignedIn};
+pub use ops::{Export, FindingsFormat, Format, Secrets, SignedIn};
 
 /// The answer of a use case.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Refusal>>;
@@ -109,7 +109,7 @@ pub trait Backend: Send + Sync + 'static {
         &'a self,
         actor: &'a Actor,
         query: &'a FindingsQuery,
-        format: Format,
+        format: FindingsFormat,
     ) -> Answer<'a, Export>;
     /// All accounts that match.
     fn export_accounts<'a>(

@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
-pub use backend::{Answer, Backend, Export, Format, Secrets, SignedIn};
+pub use backend::{Answer, Backend, Export, FindingsFormat, Format, Secrets, SignedIn};
 
 /// The largest form that is accepted, in bytes: a PEM key with room to spare.
 const FORM_LIMIT: usize = 64 * 1024;

@@ -119,7 +119,7 @@ impl Links {
         }
     }
 
-    /// Everything that is filtered here as a file: `csv` or `json`.
+    /// Everything that is filtered here as a file: `csv`, `json`; of findings also `ocsf` and `sarif`.
     pub(crate) fn export(&self, format: &str) -> String {
         let mut out = format!("{}.{format}", self.path);
         write_query(&mut out, self.pairs.iter().filter(|(n, _)| !PLACE.contains(&n.as_str())));

@@ -48,7 +48,7 @@ pub struct Run<'a> {
 
 /// Writes a log. First [`Sarif::begin`], then every [`Sarif::execution`], then every [`Sarif::result`], then
 /// [`Sarif::end`]. Only the numbers of rules and invocations are kept in memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sarif {
     rules: BTreeMap<CheckId, usize>,
     executions: BTreeMap<(String, ScanKind), usize>,
@@ -108,7 +108,7 @@ impl Sarif {
     }
 
     /// The end of the log.
-    pub fn end(mut self, out: &mut Vec<u8>) {
+    pub fn end(&mut self, out: &mut Vec<u8>) {
         self.open_results(out);
         out.extend_from_slice(b"\n]}]}\n");
     }

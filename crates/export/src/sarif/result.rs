@@ -119,8 +119,8 @@ fn properties(entry: &Entry<'_>) -> Value {
         bag["application"] = json!(name);
         bag["applicationId"] = json!(id.as_str());
     }
-    if let Some((name, email)) = entry.place.owner {
-        bag["owner"] = json!({ "name": name, "email": email });
+    if let Some(owner) = entry.place.owner {
+        bag["owner"] = json!(owner);
     }
     if !entry.evidence.is_empty() {
         bag["evidence"] = json!(entry.evidence);

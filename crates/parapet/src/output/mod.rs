@@ -1,8 +1,9 @@
 //! Everything that is printed: results to standard output, remarks and complaints to standard error.
 
+pub(crate) mod files;
 pub(crate) mod report;
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::path::Path;
 
 use comfy_table::Table;
@@ -29,15 +30,74 @@ pub(crate) fn complain(failure: &Failure) {
 
 /// Text to a file, or to standard output.
 pub(crate) fn write(text: &str, file: Option<&Path>) -> Result<(), Failure> {
-    match file {
-        Some(path) => std::fs::write(path, text)
-            .map_err(|e| Failure::usage(format!("{} cannot be written: {e}.", path.display()))),
-        None => std::io::stdout().lock().write_all(text.as_bytes()).or_else(|e| match e.kind() {
-            // The reader (`head`) has seen enough.
-            std::io::ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(Failure::usage(format!("Standard output cannot be written: {e}."))),
-        }),
+    let mut file = File::create(file)?;
+    file.write(text.as_bytes())?;
+    file.finish()
+}
+
+/// Where a result goes: a file, or standard output.
+pub(crate) struct File<'a> {
+    path: Option<&'a Path>,
+    out: io::BufWriter<Box<dyn Write>>,
+    /// The reader (`head`) has seen enough.
+    closed: bool,
+}
+
+impl<'a> File<'a> {
+    /// The file of that name, made anew; without one, standard output.
+    pub(crate) fn create(path: Option<&'a Path>) -> Result<Self, Failure> {
+        let out: Box<dyn Write> = match path {
+            Some(path) => Box::new(std::fs::File::create(path).map_err(|e| unwritable(Some(path), &e))?),
+            None => Box::new(io::stdout()),
+        };
+        Ok(Self { path, out: io::BufWriter::new(out), closed: false })
     }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = if self.closed { Ok(()) } else { self.out.write_all(bytes) };
+        self.said(written)
+    }
+
+    /// Writes by a function.
+    pub(crate) fn write_by(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let written = write(&mut self.out);
+        self.said(written)
+    }
+
+    /// Everything has been written.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        let written = if self.closed { Ok(()) } else { self.out.flush() };
+        self.said(written)
+    }
+
+    /// The rest cannot be had: a part is not left to be taken for the whole.
+    pub(crate) fn abandon(self) {
+        if let Some(path) = self.path.filter(|p| p.is_file())
+            && let Err(error) = std::fs::remove_file(path)
+        {
+            note(&format!("{} holds only a part and cannot be removed: {error}.", path.display()));
+        }
+    }
+
+    fn said(&mut self, written: io::Result<()>) -> Result<(), Failure> {
+        match written {
+            Err(e) if self.path.is_none() && e.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            other => other.map_err(|e| unwritable(self.path, &e)),
+        }
+    }
+}
+
+fn unwritable(path: Option<&Path>, error: &io::Error) -> Failure {
+    Failure::usage(match path {
+        Some(path) => format!("{} cannot be written: {error}.", path.display()),
+        None => format!("Standard output cannot be written: {error}."),
+    })
 }
 
 /// A table without lines, as wide as the terminal.

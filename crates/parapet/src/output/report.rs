@@ -2,28 +2,44 @@
 
 use std::fmt::Write as _;
 
-use catalog::App;
-use model::finding::{CheckResult, Outcome, Severity};
+use catalog::{App, Catalog};
+use model::finding::{CheckResult, Outcome};
 use model::scan::{RunOutcome, ScanKind};
 use model::words;
 use serde_json::{Value, json};
 
 use crate::cli::Format;
 use crate::failure::Failure;
-use crate::output::{clean, table};
+use crate::output::files::{self, Refused, Subject, Wanted};
+use crate::output::{File, clean, table};
 use crate::scan::{Ran, Report, Scanned};
 use crate::wiring;
 
-pub(crate) fn render(report: &Report, format: Format) -> Result<String, Failure> {
+/// Writes the report.
+pub(crate) fn write(
+    subject: Subject<'_>,
+    catalog: &Catalog,
+    format: Format,
+    outcomes: &[Outcome],
+    file: &mut File<'_>,
+) -> Result<(), Failure> {
+    let wanted = Wanted(outcomes);
     match format {
-        Format::Table => Ok(people(report)),
+        // Whoever reads the terminal has read the refusal there.
+        Format::Table => match subject {
+            Subject::Report(report) => file.write(people(report).as_bytes()),
+            Subject::Refused(_) => Ok(()),
+        },
         Format::Json => {
-            let text = serde_json::to_string_pretty(&machine(report));
-            text.map(|t| t + "\n")
-                .map_err(|e| Failure::usage(format!("The report cannot be written as JSON: {e}.")))
+            let value = match subject {
+                Subject::Report(report) => machine(report, outcomes),
+                Subject::Refused(refused) => refusal(refused),
+            };
+            file.write(format!("{value:#}\n").as_bytes())
         }
-        Format::Csv => spreadsheet(report)
-            .map_err(|e| Failure::usage(format!("The report cannot be written as CSV: {e}."))),
+        Format::Csv => file.write_by(|out| files::csv(subject, wanted, out)),
+        Format::Ocsf => file.write_by(|out| files::ocsf(subject, catalog, wanted, out)),
+        Format::Sarif => file.write_by(|out| files::sarif(subject, catalog, wanted, out)),
     }
 }
 
@@ -127,17 +143,31 @@ fn one(out: &mut String, app: &App, kind: ScanKind, ran: &Ran) {
     }
 }
 
-fn machine(report: &Report) -> Value {
+/// A scan that was refused before it began.
+fn refusal(refused: &Refused<'_>) -> Value {
+    let now = wiring::now();
+    let fault = refused.fault;
+    json!({
+        "app": refused.app.id, "tenant": refused.tenant,
+        "refused": { "cause": fault.cause, "detail": words::fault_says(fault).plain(now),
+            "remedy": words::remedy(fault, &refused.app.manifest.name).says.plain(now), "fault": fault },
+        "scans": refused.kinds.iter().map(|kind| json!({ "kind": kind, "outcome": "failed", "cause": fault.cause }))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn machine(report: &Report, outcomes: &[Outcome]) -> Value {
     let i = &report.preflight.identity;
     json!({
         "app": report.app.id, "tenant": i.tenant_name, "tenant_uid": i.tenant_uid, "subject": i.subject,
         "granted": i.granted, "credential_expires_at": i.expires_at, "excess_permissions": report.preflight.excess,
         "warnings": report.preflight.warnings,
-        "scans": report.scans.iter().map(|s| scan_json(&report.app, s)).collect::<Vec<_>>(),
+        "scans": report.scans.iter().map(|s| scan_json(report, s, outcomes)).collect::<Vec<_>>(),
     })
 }
 
-fn scan_json(app: &App, scan: &Scanned) -> Value {
+fn scan_json(report: &Report, scan: &Scanned, outcomes: &[Outcome]) -> Value {
+    let app = &report.app;
     let ran = match &scan.ran {
         Ok(ran) => ran,
         Err(missing) => {
@@ -153,62 +183,29 @@ fn scan_json(app: &App, scan: &Scanned) -> Value {
             json!({ "complete": s.complete, "records": s.records.iter().map(|r| r.to_json(shape)).collect::<Vec<_>>() })
         })
     };
+    let results = a.results.iter().filter(|r| outcomes.is_empty() || outcomes.contains(&r.outcome));
     json!({
         "kind": scan.kind, "outcome": a.outcome.as_str(), "cause": a.outcome.cause(), "detail": detail, "remedy": remedy,
         "fault": a.fault, "started_at": ran.started_at, "finished_at": ran.finished_at, "records": ran.records,
         "cost": ran.cost,
         "gaps": a.gaps.iter().map(|g| json!({ "dataset": g.dataset, "title": g.title, "required": g.required,
             "reason": g.reason, "fault": g.fault })).collect::<Vec<_>>(),
-        "results": a.results.iter().map(|r| result_json(app, r)).collect::<Vec<_>>(),
+        "results": results.map(|r| result_json(report, r)).collect::<Vec<_>>(),
         "tallies": a.tallies,
         "accounts": subjects(&a.accounts, &model::account::SHAPE),
         "plugins": subjects(&a.plugins, &model::plugin::SHAPE),
     })
 }
 
-fn result_json(app: &App, result: &CheckResult) -> Value {
+fn result_json(report: &Report, result: &CheckResult) -> Value {
     let mut value = json!(result);
-    value["title"] = json!(title(app, result));
+    value["title"] = json!(title(&report.app, result));
+    value["uid"] = json!(export::identity::of(
+        &report.app.id,
+        &report.preflight.identity.tenant_uid,
+        &result.check,
+        &result.resource_kind,
+        Some(&result.resource),
+    ));
     value
-}
-
-fn spreadsheet(report: &Report) -> Result<String, Box<dyn std::error::Error>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record([
-        "scan",
-        "check",
-        "title",
-        "severity",
-        "outcome",
-        "resource_kind",
-        "resource",
-        "says",
-        "needs",
-    ])?;
-    for scan in &report.scans {
-        let Ok(ran) = &scan.ran else { continue };
-        let listed = ran
-            .assessment
-            .results
-            .iter()
-            .filter(|r| matches!(r.outcome, Outcome::Fail | Outcome::Inconclusive));
-        for r in listed {
-            let severity: Severity = r.severity;
-            writer.write_record(
-                [
-                    scan.kind.as_str(),
-                    r.check.as_str(),
-                    title(&report.app, r),
-                    severity.as_str(),
-                    r.outcome.as_str(),
-                    &r.resource_kind,
-                    &r.resource,
-                    &r.says,
-                    &r.needs.join(" "),
-                ]
-                .map(ops::spreadsheet_cell),
-            )?;
-        }
-    }
-    Ok(String::from_utf8(writer.into_inner()?)?)
 }

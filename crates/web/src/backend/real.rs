@@ -20,7 +20,7 @@ use ops::Ops;
 use secrecy::SecretString;
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::{Answer, Backend, Export, Format, Secrets, SignedIn};
+use super::{Answer, Backend, Export, FindingsFormat, Format, Secrets, SignedIn};
 
 impl Backend for Ops {
     fn shell(&self) -> BoxFuture<'_, Shell> {
@@ -131,7 +131,7 @@ impl Backend for Ops {
         &'a self,
         actor: &'a Actor,
         query: &'a FindingsQuery,
-        format: Format,
+        format: FindingsFormat,
     ) -> Answer<'a, Export> {
         Box::pin(self.export_findings(actor, query, format))
     }

@@ -302,6 +302,13 @@ async fn exports_are_files() {
     let page = site.get("/findings.csv?severity=high").await;
     assert_eq!(page.header(header::CONTENT_DISPOSITION), "attachment; filename=\"findings.csv\"");
     assert_eq!(page.text, "id,title\n1,one\n");
+    let page = site.get("/applications/i-acme/findings.ocsf?scan=config").await;
+    assert_eq!(page.header(header::CONTENT_DISPOSITION), "attachment; filename=\"findings.ocsf.jsonl\"");
+    assert_eq!(page.header(header::CONTENT_TYPE), "application/x-ndjson");
+    let page = site.get("/findings.sarif").await;
+    assert_eq!(page.header(header::CONTENT_DISPOSITION), "attachment; filename=\"findings.sarif\"");
+    assert_eq!(page.header(header::CONTENT_TYPE), "application/sarif+json");
+    assert_eq!(site.get("/findings.xml").await.status, StatusCode::NOT_FOUND);
     let page = site.get("/applications/i-acme/accounts.json").await;
     assert_eq!(page.header(header::CONTENT_TYPE), "application/json");
     assert_eq!(site.get("/plugins.csv?grade=high").await.status, StatusCode::OK);

@@ -18,7 +18,7 @@ use model::view::{
     Role, Session, SettingsPage, Shell, SummaryPage,
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use web::{Answer, Backend, Export, Format, Secrets, SignedIn};
+use web::{Answer, Backend, Export, FindingsFormat, Format, Secrets, SignedIn};
 
 use super::{fleet, inventory, now, questions, scans};
 
@@ -87,6 +87,16 @@ fn export(format: Format) -> Export {
     let text: &[u8] = match format {
         Format::Csv => b"id,title\n1,one\n",
         Format::Json => b"[{\"id\":1}]",
+    };
+    stream::iter([Ok(text.to_vec())]).boxed()
+}
+
+fn export_of_findings(format: FindingsFormat) -> Export {
+    let text: &[u8] = match format {
+        FindingsFormat::Csv => return export(Format::Csv),
+        FindingsFormat::Json => return export(Format::Json),
+        FindingsFormat::Ocsf => b"{\"class_uid\":2003}\n",
+        FindingsFormat::Sarif => b"{\"version\":\"2.1.0\",\"runs\":[]}\n",
     };
     stream::iter([Ok(text.to_vec())]).boxed()
 }
@@ -204,9 +214,9 @@ impl Backend for Samples {
         &'a self,
         _: &'a Actor,
         _: &'a FindingsQuery,
-        format: Format,
+        format: FindingsFormat,
     ) -> Answer<'a, Export> {
-        answer(export(format))
+        answer(export_of_findings(format))
     }
     fn export_accounts<'a>(
         &'a self,

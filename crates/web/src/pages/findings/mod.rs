@@ -11,7 +11,7 @@ use model::scan::ScanKind;
 use model::view::{FindingPage, FindingsPage, FindingsQuery, Refusal};
 
 use crate::Web;
-use crate::backend::Format;
+use crate::backend::FindingsFormat;
 use crate::chrome::{Chrome, Section, show};
 use crate::error::Failure;
 use crate::form::SignedForm;
@@ -22,15 +22,25 @@ use crate::render::{self, charts, marks, time};
 use crate::session::Signed;
 
 pub(super) fn routes() -> Router<Web> {
-    Router::new()
+    let pages = Router::new()
         .route("/findings", get(all))
-        .route("/findings.csv", get(all_csv))
-        .route("/findings.json", get(all_json))
         .route("/findings/{id}", get(one))
         .route("/findings/{id}/state", post(set_state))
-        .route("/applications/{id}/findings", get(of_one))
-        .route("/applications/{id}/findings.csv", get(of_one_csv))
-        .route("/applications/{id}/findings.json", get(of_one_json))
+        .route("/applications/{id}/findings", get(of_one));
+    FindingsFormat::ALL.into_iter().fold(pages, |router, format| {
+        let all = move |State(web): State<Web>, signed: Signed, Query(query): RawQuery| async move {
+            send(&web, &signed, query, None, format).await
+        };
+        let of_one = move |State(web): State<Web>,
+                           signed: Signed,
+                           Path(id): Path<String>,
+                           Query(query): RawQuery| async move {
+            send(&web, &signed, query, Some(id.into()), format).await
+        };
+        router
+            .route(&format!("/findings.{}", format.as_str()), get(all))
+            .route(&format!("/applications/{{id}}/findings.{}", format.as_str()), get(of_one))
+    })
 }
 
 type RawQuery = Query<Vec<(String, String)>>;
@@ -93,42 +103,11 @@ async fn send(
     signed: &Signed,
     query: Vec<(String, String)>,
     instance: Option<InstanceId>,
-    format: Format,
+    format: FindingsFormat,
 ) -> Result<Response, Failure> {
     let wanted = wanted(&Links::new("", query), instance)?;
     let stream = web.backend.export_findings(signed.actor(), &wanted, format).await?;
-    Ok(export::send("findings", format, stream))
-}
-
-async fn all_csv(
-    State(web): State<Web>,
-    signed: Signed,
-    Query(query): RawQuery,
-) -> Result<Response, Failure> {
-    send(&web, &signed, query, None, Format::Csv).await
-}
-async fn all_json(
-    State(web): State<Web>,
-    signed: Signed,
-    Query(query): RawQuery,
-) -> Result<Response, Failure> {
-    send(&web, &signed, query, None, Format::Json).await
-}
-async fn of_one_csv(
-    State(web): State<Web>,
-    signed: Signed,
-    Path(id): Path<String>,
-    Query(query): RawQuery,
-) -> Result<Response, Failure> {
-    send(&web, &signed, query, Some(id.into()), Format::Csv).await
-}
-async fn of_one_json(
-    State(web): State<Web>,
-    signed: Signed,
-    Path(id): Path<String>,
-    Query(query): RawQuery,
-) -> Result<Response, Failure> {
-    send(&web, &signed, query, Some(id.into()), Format::Json).await
+    Ok(export::send_findings(format, stream))
 }
 
 #[derive(Template)]

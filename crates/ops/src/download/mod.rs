@@ -1,16 +1,19 @@
-//! Exports of exactly what is filtered, page by page, so that memory does not grow with the list.
+//! Lists as files: exactly what is filtered, page by page, so that memory does not grow with the list.
+
+mod findings;
+mod piecewise;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use model::view::{AccountsQuery, Actor, FindingsQuery, PluginsQuery, Refusal};
 use serde_json::{Value, json};
-use store::{accounts, findings, plugins};
+use store::{accounts, plugins};
 
 use crate::Ops;
 use crate::lists::plain_json;
 use crate::refusal::{Result, internal, store as from_store};
 
-/// How a list is exported.
+/// How accounts and plugins are exported. Findings have more: [`export::Format`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Comma-separated, RFC 4180, with a header line.
@@ -32,47 +35,21 @@ fn batch(after: Option<&str>) -> store::Cut<'_> {
 type Rows = std::result::Result<(Vec<Value>, Option<String>), Refusal>;
 
 impl Ops {
-    /// The findings that the filter leaves.
+    /// The findings that the filter leaves. OCSF and SARIF also say how the scans fared that answer for them, and which
+    /// checks could not be judged.
     ///
     /// # Errors
-    /// When the store cannot be read; later faults end the stream with the refusal.
+    /// When the application is gone or the store cannot be read; later faults end the stream with the refusal.
     pub async fn export_findings(
         &self,
         _actor: &Actor,
         query: &FindingsQuery,
-        format: Format,
+        format: export::Format,
     ) -> Result<Export> {
-        let filter = crate::findings::filter(query);
-        let (column, order) = crate::findings::order(query);
-        let ops = self.clone();
-        let columns = &[
-            "id",
-            "application",
-            "product",
-            "tenant",
-            "check",
-            "title",
-            "severity",
-            "state",
-            "resource",
-            "resource_kind",
-            "says",
-            "scan",
-            "first_seen_at",
-            "last_seen_at",
-            "stale_since",
-            "resolved_at",
-        ];
-        Ok(export(format, columns, move |after| {
-            let (ops, filter) = (ops.clone(), filter.clone());
-            Box::pin(async move {
-                let page = findings::list(ops.db(), &filter, column, order, batch(after.as_deref()))
-                    .await
-                    .map_err(from_store)?;
-                let rows = page.rows.into_iter().map(|f| finding(&ops.finding_row(f))).collect();
-                Ok((rows, page.next))
-            })
-        }))
+        if let Some(id) = &query.instance {
+            self.instance(id)?;
+        }
+        Ok(findings::export(self.clone(), query.clone(), format))
     }
 
     /// The accounts that the filter leaves.
@@ -90,7 +67,7 @@ impl Ops {
         let ops = self.clone();
         let columns: Vec<&str> =
             PLACE.into_iter().chain(model::account::SHAPE.fields.iter().map(|f| f.name.as_str())).collect();
-        Ok(export(format, &columns, move |after| {
+        Ok(table(format, &columns, move |after| {
             let (ops, filter) = (ops.clone(), filter.clone());
             Box::pin(async move {
                 let page = accounts::list(ops.db(), &filter, column, order, batch(after.as_deref()))
@@ -126,7 +103,7 @@ impl Ops {
         let ops = self.clone();
         let columns: Vec<&str> =
             PLACE.into_iter().chain(model::plugin::SHAPE.fields.iter().map(|f| f.name.as_str())).collect();
-        Ok(export(format, &columns, move |after| {
+        Ok(table(format, &columns, move |after| {
             let (ops, filter) = (ops.clone(), filter.clone());
             Box::pin(async move {
                 let page = plugins::list(ops.db(), &filter, column, order, batch(after.as_deref()))
@@ -165,20 +142,13 @@ fn located(
     row
 }
 
-fn finding(f: &model::view::FindingRow) -> Value {
-    json!({ "id": f.id, "application": f.instance.name, "product": f.instance.app_name, "tenant": f.instance.tenant,
-        "check": f.check, "title": f.title, "severity": f.severity, "state": f.state, "resource": f.resource,
-        "resource_kind": f.resource_kind, "says": f.says, "scan": f.scan, "first_seen_at": f.first_seen_at,
-        "last_seen_at": f.last_seen_at, "stale_since": f.stale_since, "resolved_at": f.resolved_at })
-}
-
 enum At {
     Start,
     After(Option<String>, bool),
     End,
 }
 
-fn export<F>(format: Format, columns: &[&str], read: F) -> Export
+fn table<F>(format: Format, columns: &[&str], read: F) -> Export
 where
     F: Fn(Option<String>) -> futures_util::future::BoxFuture<'static, Rows> + Send + Sync + 'static,
 {
@@ -230,14 +200,5 @@ fn cell(value: Option<&Value>) -> String {
 }
 
 fn csv_line(cells: impl Iterator<Item = String>) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(cells.map(|text| spreadsheet_cell(&text))).map_err(internal)?;
-    writer.into_inner().map_err(internal)
-}
-
-/// A cell that no spreadsheet runs: what begins with these characters is a formula to them, and the text comes from
-/// tenants.
-#[must_use]
-pub fn spreadsheet_cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    export::spreadsheet::line(cells).map_err(internal)
 }

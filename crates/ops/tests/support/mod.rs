@@ -1,0 +1,229 @@
+//! A server's database with findings in it, and time that stands still.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use collect::{Clock, Outbound, OutboundConfig};
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use model::credential::Identity;
+use model::diagnosis::{Fault, Rung};
+use model::entropy::Entropy;
+use model::finding::{CheckResult, CheckTally, Evidence, Outcome, Severity};
+use model::health::{Enablement, FinishedRun};
+use model::id::InstanceId;
+use model::scan::{FailureCause, RunOutcome, ScanKind};
+use model::schedule::{Finish, Spread, default_interval};
+use model::time::{Duration, Timestamp};
+use model::view::{FindingsQuery, Refusal};
+use ops::{Config, FindingsFormat, Ops, command_line};
+use secrecy::SecretString;
+use store::audit::Entry;
+use store::instances::NewInstance;
+use store::runs::{Commit, Gap};
+use store::scans::{Claim, ScanSetup};
+use store::{Db, Options, SealingKey};
+
+pub(crate) const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+struct Still;
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+    fn jitter(&self, _: Duration) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[derive(Default)]
+struct Counting(AtomicU64);
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let next = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed).to_le_bytes();
+            chunk.copy_from_slice(&next[..chunk.len()]);
+        }
+    }
+}
+
+/// A database in memory and the use cases over it.
+pub(crate) struct Bed {
+    pub(crate) db: Db,
+    pub(crate) ops: Ops,
+}
+
+pub(crate) async fn bed() -> Bed {
+    let entropy = Arc::new(Counting::default());
+    let key = SealingKey::from_bytes(vec![7; 32]).expect("32 bytes");
+    // Leases expire by the clock that stands still.
+    let options = Options { database_clock: false, ..Options::default() };
+    let db = Db::open("sqlite::memory:", &key, entropy.clone(), NOW, options).await.expect("a database");
+    let loaded = catalog::Catalog::builtin();
+    let ops = Ops::open(Config {
+        db: db.clone(),
+        catalog: Arc::new(loaded.catalog),
+        load_errors: loaded.errors,
+        outbound: Outbound::new(OutboundConfig::default()).expect("an outbound client"),
+        clock: Arc::new(Still),
+        entropy,
+        simulated: true,
+    });
+    Bed { ops: ops.await.expect("use cases"), db }
+}
+
+pub(crate) fn failing(resource: &str) -> CheckResult {
+    CheckResult {
+        check: "github/branch-protected".into(),
+        revision: 1,
+        scan: ScanKind::Config,
+        resource: resource.to_owned(),
+        resource_kind: "branches".to_owned(),
+        outcome: Outcome::Fail,
+        severity: Severity::High,
+        says: format!("The default branch main of {resource} is not protected"),
+        evidence: vec![Evidence {
+            field: "classic".to_owned(),
+            value: serde_json::Value::Null,
+            dataset: "branches".to_owned(),
+            request: "POST https://api.github.com/graphql".to_owned(),
+            at: NOW,
+        }],
+        needs: Vec::new(),
+    }
+}
+
+pub(crate) fn undecided(check: &str, records: u64) -> CheckTally {
+    CheckTally {
+        check: check.into(),
+        revision: 1,
+        pass: 0,
+        fail: 0,
+        inconclusive: records,
+        not_applicable: 0,
+        reason: Some("The members could not be read".to_owned()),
+        needs: vec!["members:read".to_owned()],
+    }
+}
+
+pub(crate) fn refused() -> Fault {
+    Fault {
+        cause: FailureCause::Permission,
+        reached: Rung::Authenticated,
+        dataset: Some("members".to_owned()),
+        request: Some("GET https://api.github.com/orgs/acme/members".to_owned()),
+        status: Some(403),
+        vendor_message: Some("Resource not accessible".to_owned()),
+        request_id: None,
+        needs: vec!["members:read".to_owned()],
+        detail: "GitHub refused to show the members.".to_owned(),
+        at: NOW,
+    }
+}
+
+impl Bed {
+    /// Onboards a GitHub organisation by that name.
+    pub(crate) async fn onboard(&self, tenant: &str) -> InstanceId {
+        let id = InstanceId::new(format!("i-{tenant}"));
+        let setup = |kind| ScanSetup {
+            kind,
+            enablement: Enablement::Enabled,
+            interval: default_interval(kind),
+            gaps: Vec::new(),
+        };
+        let new = NewInstance {
+            id: id.clone(),
+            app: "github".into(),
+            name: tenant.to_owned(),
+            deployment: "cloud".to_owned(),
+            settings: BTreeMap::from([("organization".to_owned(), tenant.to_owned())]),
+            origins: BTreeMap::from([("api".to_owned(), "https://api.github.com".to_owned())]),
+            auth: "token".to_owned(),
+            identity: Identity {
+                tenant_uid: format!("uid-{tenant}"),
+                tenant_name: tenant.to_owned(),
+                subject: "reader".to_owned(),
+                granted: None,
+                expires_at: None,
+            },
+            secrets: BTreeMap::from([("token".to_owned(), SecretString::from("secret".to_owned()))]),
+            owner: None,
+            tags: Vec::new(),
+            down_after: 3,
+            scans: ScanKind::ALL.into_iter().map(setup).collect(),
+        };
+        let entry = Entry {
+            operator: None,
+            by: "test".to_owned(),
+            action: "onboarded".to_owned(),
+            instance: None,
+            target: tenant.to_owned(),
+            detail: serde_json::json!({}),
+        };
+        store::instances::create(&self.db, new, NOW, entry).await.expect("saved");
+        id
+    }
+
+    /// One finished run.
+    pub(crate) async fn run(
+        &self,
+        instance: &InstanceId,
+        kind: ScanKind,
+        outcome: RunOutcome,
+        results: &[CheckResult],
+        tallies: &[CheckTally],
+        gaps: &[Gap],
+    ) {
+        let claim = Claim {
+            instance,
+            kind,
+            holder: "node",
+            now: NOW,
+            ttl: Duration::seconds(60),
+            deadline: NOW + Duration::hours(3),
+        };
+        let held = store::scans::claim(&self.db, claim).await.expect("a claim").expect("free");
+        let run = FinishedRun {
+            run: held.run.clone(),
+            outcome,
+            fault: outcome.cause().map(|_| Box::new(refused())),
+            started_at: held.started_at,
+            finished_at: NOW,
+            records: 3,
+            requests: 2,
+            gaps: u32::try_from(gaps.len()).expect("few"),
+        };
+        let mut commit = Commit::nothing(Finish { run, sent: true }, Spread(0), &[]);
+        (commit.results, commit.tallies, commit.gaps) = (results, tallies, gaps);
+        store::runs::commit(&self.db, &held, commit).await.expect("committed");
+    }
+
+    /// The file that the filter gives, as text.
+    pub(crate) async fn export(
+        &self,
+        query: &FindingsQuery,
+        format: FindingsFormat,
+    ) -> Result<String, Refusal> {
+        let chunks: Vec<_> = self.ops.export_findings(&command_line(), query, format).await?.collect().await;
+        let mut bytes = Vec::new();
+        for chunk in chunks {
+            bytes.extend(chunk?);
+        }
+        Ok(String::from_utf8(bytes).expect("text"))
+    }
+
+    /// Reads an export and forgets it; its length.
+    pub(crate) async fn drain(&self, format: FindingsFormat) -> usize {
+        let query = FindingsQuery::default();
+        let mut chunks = self.ops.export_findings(&command_line(), &query, format).await.expect("a stream");
+        let mut length = 0;
+        while let Some(chunk) = chunks.next().await {
+            length += chunk.expect("a chunk").len();
+        }
+        length
+    }
+}
