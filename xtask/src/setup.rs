@@ -11,7 +11,7 @@ const CARGO_TOOLS: [(&str, &str); 2] = [("cargo-nextest", "0.9.143"), ("cargo-de
 /// Installs what is missing, step by step, and says how long each step took.
 pub(crate) fn setup() -> Result {
     let mut stages = Stages::default();
-    stages.stage("system packages (PostgreSQL, Chromium, npm, Python)", system_packages);
+    stages.stage("system packages (PostgreSQL, Chromium, npm, Python, Glewlwyd)", system_packages);
     for (name, version) in CARGO_TOOLS {
         stages.stage(&format!("{name} {version}"), || cargo_tool(name, version));
     }
@@ -35,6 +35,10 @@ fn system_packages() -> Result {
     let venv = Command::new("python3").args(["-c", "import venv, ensurepip"]).output();
     need(venv.is_ok_and(|out| out.status.success()), "python3-venv");
     need(tools::program("setpriv").is_some(), "util-linux");
+    need(tools::program("glewlwyd").is_some(), "glewlwyd");
+    // Without a database of its own the packaged service does not start: it would listen on every address with a
+    // published password.
+    need(tools::program("glewlwyd").is_some(), "dbconfig-no-thanks");
     if missing.is_empty() {
         println!("present");
         return Ok(());
