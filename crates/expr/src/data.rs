@@ -1,13 +1,13 @@
 //! The inputs of an evaluation.
 
-use std::collections::BTreeMap;
 #[expect(clippy::disallowed_types, reason = "only looked up, never walked")]
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use model::time::Timestamp;
-use model::value::{Record, Shape, Value};
+use model::value::{List, Record, Shape, ShapeField, Type, Value};
 
 use crate::val::V;
 
@@ -27,14 +27,16 @@ pub struct Inputs<'a> {
 pub struct DatasetView<'a> {
     pub(crate) records: &'a [Record],
     pub(crate) missing: Option<Arc<str>>,
-    indexes: Box<[OnceLock<Index>]>,
+    /// One a field, and whether that is a list: each of its texts is looked up.
+    indexes: Box<[(bool, OnceLock<Index>)]>,
 }
 
 impl<'a> DatasetView<'a> {
     /// A dataset that was read to its end.
     #[must_use]
     pub fn complete(shape: &Shape, records: &'a [Record]) -> Self {
-        let indexes = shape.fields.iter().map(|_| OnceLock::new()).collect();
+        let list = |field: &ShapeField| matches!(field.kind, Type::List(_));
+        let indexes = shape.fields.iter().map(|field| (list(field), OnceLock::new())).collect();
         Self { records, missing: None, indexes }
     }
 
@@ -59,18 +61,27 @@ impl<'a> DatasetView<'a> {
 
     /// The index over a field; `None` for a field that the shape this view was made with does not have.
     pub(crate) fn index(&self, field: usize) -> Option<&Index> {
-        self.indexes.get(field).map(|cell| cell.get_or_init(|| Index::build(self.records, field)))
+        let (list, cell) = self.indexes.get(field)?;
+        Some(cell.get_or_init(|| Index::build(self.records, field, *list)))
     }
 }
 
-/// Positions of records by the value of one field, in order.
+/// Positions of records by the value of one field, or by each text of a list, in order.
 #[derive(Debug, Default)]
 #[expect(clippy::disallowed_types, reason = "only looked up, never walked")]
 pub(crate) struct Index {
     texts: HashMap<Arc<str>, Positions>,
     others: HashMap<Key, Positions>,
-    /// Records whose value is unknown: they may or may not match any key.
+    /// Records whose value, or some of whose list, is unknown: they may or may not match any key.
     unplaced: Vec<u32>,
+}
+
+/// The different texts of a list that is known to its end; `None` for any other list.
+fn texts(list: &List) -> Option<BTreeSet<&Arc<str>>> {
+    if !list.complete {
+        return None;
+    }
+    list.items.iter().map(|item| if let Value::String(text) = item { Some(text) } else { None }).collect()
 }
 
 /// One position, as a key has, or several, as another field may.
@@ -120,7 +131,7 @@ impl Key {
 }
 
 impl Index {
-    fn build(records: &[Record], field: usize) -> Self {
+    fn build(records: &[Record], field: usize, list: bool) -> Self {
         fn add<K>(entry: Entry<'_, K, Positions>, at: u32) {
             entry.and_modify(|positions| positions.add(at)).or_insert(Positions::One(at));
         }
@@ -130,6 +141,12 @@ impl Index {
             let at = u32::try_from(at).unwrap_or(u32::MAX);
             match record.values.get(field) {
                 Some(Value::String(text)) => add(index.texts.entry(Arc::clone(text)), at),
+                // Nothing is in an absent list, and asking for it is an error: that record has to be asked.
+                Some(Value::List(of)) if list => match texts(of) {
+                    Some(texts) => texts.iter().for_each(|text| add(index.texts.entry(Arc::clone(text)), at)),
+                    None => index.unplaced.push(at),
+                },
+                Some(_) if list => index.unplaced.push(at),
                 Some(value) => match Key::of(&V::of(value)) {
                     Some(key) => add(index.others.entry(key), at),
                     None => index.unplaced.push(at),
@@ -140,7 +157,7 @@ impl Index {
         index
     }
 
-    /// The records whose field equals a value, and those whose field may. `None` for a value that cannot be looked up.
+    /// The records whose field equals a value or whose list has it, and those whose field may. `None` for a value that cannot be looked up.
     pub(crate) fn find(&self, wanted: &V<'_>) -> Option<(&[u32], &[u32])> {
         let hits = match wanted.text() {
             Some(text) => self.texts.get(text),

@@ -97,8 +97,9 @@ impl Compiler<'_> {
         Ok(Some((Op::Fold(Box::new(Fold { kind, range, element, condition, result, cost })), ty)))
     }
 
-    /// The field and value of the first part of a condition that reads `variable.field == value` (either way round), with
-    /// the value compiled for outside the macro. Only such records can meet the condition.
+    /// The field and value of the first part of a condition that reads `variable.field == value` (either way round) or
+    /// `value in variable.field` for a list of texts, with the value compiled for outside the macro. Only such records can
+    /// meet the condition.
     fn lookup(
         &mut self,
         at: usize,
@@ -111,8 +112,13 @@ impl Compiler<'_> {
             _ => std::slice::from_ref(condition),
         };
         for part in parts {
-            let Kind::Binary(Operator::Equal, left, right) = &part.kind else { continue };
-            for (field, value) in [(left, right), (right, left)] {
+            let Kind::Binary(operator, left, right) = &part.kind else { continue };
+            let ways: &[(&Expr, &Expr)] = match operator {
+                Operator::Equal => &[(left, right), (right, left)],
+                Operator::In => &[(right, left)],
+                _ => continue,
+            };
+            for (field, value) in ways {
                 let Kind::Select(base, name) = &field.kind else { continue };
                 if !matches!(&base.kind, Kind::Ident(base) if **base == *variable) || value.mentions(variable)
                 {
@@ -120,11 +126,16 @@ impl Compiler<'_> {
                 }
                 let Some((position, declared)) = dataset.shape.field(&name.text) else { continue };
                 let value = self.expr(value)?;
-                // Floating point equals across types, and lists are not indexed.
                 let ty = Ty::of(&declared.kind);
-                if value.ty == ty
-                    && matches!(ty, Ty::Bool | Ty::Int | Ty::String | Ty::Timestamp | Ty::Duration)
-                {
+                let indexed = match operator {
+                    Operator::In => value.ty == Ty::String && ty == Ty::List(Box::new(Ty::String)),
+                    // Floating point equals across types, and whole lists are not indexed.
+                    _ => {
+                        value.ty == ty
+                            && matches!(ty, Ty::Bool | Ty::Int | Ty::String | Ty::Timestamp | Ty::Duration)
+                    }
+                };
+                if indexed {
                     self.note_field(at, &name.text);
                     return Ok(Some((position, value)));
                 }

@@ -89,7 +89,7 @@ pub(crate) struct Fold {
 pub(crate) enum Range {
     /// A list or map.
     Value(Node),
-    /// A dataset, and if the condition needs a field to equal something, that field and that something: only the
+    /// A dataset, and if the condition needs a field to equal or to contain something, that field and that something: only the
     /// records which the index gives for it (and those whose field is unknown) can meet the condition.
     Dataset(usize, Option<(usize, Node)>),
 }
