@@ -1,5 +1,6 @@
 //! What every part of the engine needs.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use catalog::{App, Catalog};
@@ -97,4 +98,10 @@ pub(crate) fn unsent(cause: FailureCause, detail: impl Into<String>, at: Timesta
         detail: detail.into(),
         at,
     }
+}
+
+/// The words of a panic, for the log: they may quote what was read, so they belong nowhere else.
+pub(crate) fn panic_says(panic: &(dyn Any + Send)) -> String {
+    let fixed = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    fixed.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

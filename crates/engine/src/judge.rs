@@ -1,13 +1,14 @@
 //! From what was read to what is stored: assess, then one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 
 use assess::{Assessment, Detail, Emptied, PriorDataset, PriorFinding};
 use collect::Sweep;
 use model::dataset::{Availability, Cost, DatasetSnapshot, Snapshot};
-use model::diagnosis::Fault;
+use model::diagnosis::{Fault, Warning};
 use model::health::FinishedRun;
-use model::id::CheckId;
+use model::id::{CheckId, RunId};
 use model::scan::{FailureCause, RunOutcome};
 use model::schedule::{Finish, MAX_INTERVAL, Spread};
 use model::time::{Duration, Timestamp};
@@ -17,7 +18,7 @@ use store::scans::Held;
 use store::snapshots::{self, Prior};
 use store::{Db, StoreError};
 
-use crate::context::{Context, unsent};
+use crate::context::{Context, panic_says, unsent};
 use crate::worker::Ended;
 
 /// A run that has ended, before it is judged.
@@ -76,7 +77,8 @@ pub(crate) async fn commit(
     run: Unjudged,
 ) -> Result<Ended, StoreError> {
     let prior = snapshots::prior(&context.db, &held.instance, held.kind).await?;
-    let judged = judge(context, row, held, &run, &prior);
+    let judged = or_fault(&held.run, &prior, run.finished_at, || judge(context, row, held, &run, &prior));
+    let warnings = warnings(row, held, &run, &judged);
     let sweeps = run.sweeps.iter().filter_map(|(dataset, sweep)| match serde_json::to_vec(sweep) {
         Ok(body) => Some((dataset.clone(), body)),
         Err(error) => {
@@ -88,7 +90,7 @@ pub(crate) async fn commit(
     let spread = context.spread();
     let mut waits = STORE_AGAIN.into_iter();
     loop {
-        match store(&context.db, held, &run, &judged, &sweeps, spread).await {
+        match store(&context.db, held, &run, &judged, &warnings, &sweeps, spread).await {
             Ok(committed) => {
                 tracing::info!(
                     instance = %held.instance, scan = %held.kind, run = %held.run, outcome = judged.outcome.as_str(),
@@ -151,7 +153,20 @@ fn unknown_app(run: &Unjudged, prior: &Prior) -> Assessment {
         let detail = format!("the catalogue has no application `{}` (any more)", run.snapshot.app);
         unsent(FailureCause::Internal, detail, run.finished_at)
     };
-    let fault = run.fault.clone().unwrap_or_else(missing);
+    unjudged(run.fault.clone().unwrap_or_else(missing), prior)
+}
+
+/// Judging that panics ends the run here and now, not when its lease expires.
+fn or_fault(run: &RunId, prior: &Prior, at: Timestamp, judge: impl FnOnce() -> Assessment) -> Assessment {
+    std::panic::catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|panic| {
+        tracing::error!(%run, what = panic_says(&*panic), "judging panicked");
+        let detail = "Parapet met a fault of its own while judging; its log says more";
+        unjudged(unsent(FailureCause::Internal, detail, at), prior)
+    })
+}
+
+/// What a run means that nothing can be said of but its fault: everything found before is stale.
+fn unjudged(fault: Fault, prior: &Prior) -> Assessment {
     Assessment {
         outcome: RunOutcome::Failed(fault.cause),
         fault: Some(fault),
@@ -168,12 +183,31 @@ fn unknown_app(run: &Unjudged, prior: &Prior) -> Assessment {
     }
 }
 
+/// What is not broken yet. A run that failed cannot tell that an earlier warning is over: the expiry of a credential stays
+/// in sight while the vendor is away. Budgets are renewed within the hour and are told afresh or not at all.
+fn warnings(row: &InstanceWithScans, held: &Held, run: &Unjudged, judged: &Assessment) -> Vec<Warning> {
+    let mut all = run.snapshot.warnings.clone();
+    if matches!(judged.outcome, RunOutcome::Failed(_)) {
+        let earlier = row.scan(held.kind).map(|scan| scan.warnings.as_slice()).unwrap_or_default();
+        let lasting = earlier.iter().filter(|w| match w {
+            Warning::CredentialExpires { .. } => {
+                !run.snapshot.warnings.iter().any(|w| matches!(w, Warning::CredentialExpires { .. }))
+            }
+            Warning::PermissionLost { .. } | Warning::Deprecated { .. } => !run.snapshot.warnings.contains(w),
+            Warning::RateBudget { .. } => false,
+        });
+        all.extend(lasting.cloned());
+    }
+    all
+}
+
 /// One attempt at the one transaction.
 async fn store(
     db: &Db,
     held: &Held,
     run: &Unjudged,
     judged: &Assessment,
+    warnings: &[Warning],
     sweeps: &[(String, Vec<u8>)],
     spread: Spread,
 ) -> Result<runs::Committed, StoreError> {
@@ -201,7 +235,7 @@ async fn store(
         spread,
         blocked_until: run.blocked_until,
         gaps: &gaps,
-        warnings: &snapshot.warnings,
+        warnings,
         cost: snapshot.cost,
         datasets_read: len(read.count()),
         datasets_total: len(snapshot.datasets.len()),
@@ -231,4 +265,21 @@ fn gap(gap: &assess::Gap) -> Gap {
 
 fn len(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_while_judging_is_our_own_fault_and_leaves_what_was_found() {
+        let prior =
+            Prior { open: vec![("f".into(), "acme/doors".into(), "front".to_owned())], ..Prior::default() };
+        let judged = or_fault(&"r".into(), &prior, Timestamp(0), || panic!("as told"));
+        assert_eq!(judged.outcome, RunOutcome::Failed(FailureCause::Internal));
+        assert_eq!(judged.stale, BTreeSet::from(["acme/doors".into()]));
+        assert!(judged.resolved.is_empty());
+        let detail = judged.fault.expect("failed").detail;
+        assert!(!detail.contains("as told"), "a panic may quote what was read: {detail}");
+    }
 }

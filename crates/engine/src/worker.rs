@@ -16,7 +16,7 @@ use store::instances::{self, InstanceWithScans};
 use store::scans::{self, Claim, Held, Release};
 use store::{StoreError, checkpoints, snapshots};
 
-use crate::context::{Contact, Context, unsent};
+use crate::context::{Contact, Context, panic_says, unsent};
 use crate::heartbeat::{Stop, Tracker, part};
 use crate::judge::{Unjudged, commit, unread};
 
@@ -201,10 +201,7 @@ impl Run<'_> {
         let end = held.deadline + GRACE;
         tokio::select! {
             read = AssertUnwindSafe(reading).catch_unwind() => Ok(read.map_err(|panic| {
-                let what = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-                let what = what.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-                tracing::error!(run = %held.run, what, "reading panicked");
-                // The panic's own words may quote what was read; they belong in the log only.
+                tracing::error!(run = %held.run, what = panic_says(&*panic), "reading panicked");
                 "Parapet met a fault of its own while reading; its log says more".to_owned()
             })),
             stop = tracker.beat() => Err(stop),

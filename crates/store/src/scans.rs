@@ -92,6 +92,7 @@ statements! {
                  progress = NULL, run_id = NULL, run_started_at = NULL, run_deadline_at = NULL, \
                  run_waiting_until = NULL, run_abandoned = 0, run_wanted = FALSE WHERE instance_id = $1";
     WANT_ALL = "UPDATE scans SET wanted_at = $2, next_at = $2 WHERE instance_id = $1 AND enabled = TRUE";
+    FORGET_WARNINGS = "UPDATE scans SET warnings = '[]' WHERE instance_id = $1";
     WATCH_ALL = "UPDATE scans SET watched_since = $2 WHERE instance_id = $1 AND enabled = TRUE AND watched_since < $2";
 }
 

@@ -8,7 +8,7 @@ use collect::{Clock, Collected, Credential, Done, Preflight, Progress, RunReques
 use futures_util::future::BoxFuture;
 use model::credential::{Identity, Readiness};
 use model::dataset::{Availability, Cost, DatasetSnapshot, Snapshot};
-use model::diagnosis::{Fault, Rung};
+use model::diagnosis::{Fault, Rung, Warning};
 use model::entropy::Entropy;
 use model::scan::{FailureCause, ScanKind};
 use model::time::{Duration, Timestamp};
@@ -81,6 +81,8 @@ pub(super) enum Answer {
     Later(Duration),
     /// The run stays under way until the test lets it go on, then answers the other.
     Gated(Arc<Notify>, Box<Answer>),
+    /// Everything is read, and the credential is told to expire then.
+    Expiring(Timestamp),
     /// Our own fault.
     Panic,
 }
@@ -186,6 +188,11 @@ impl Collector for Fake {
                 answer = *then;
             }
             let now = clock.now();
+            let mut warnings = Vec::new();
+            if let Answer::Expiring(at) = answer {
+                warnings.push(Warning::CredentialExpires { at });
+                answer = Answer::Open(&[]);
+            }
             let datasets = target.app.datasets_of(request.kind).map(|dataset| {
                 let records = match (&answer, request.kind) {
                     (Answer::Open(open), ScanKind::Config) => {
@@ -221,7 +228,7 @@ impl Collector for Fake {
                         started_at,
                         finished_at: now,
                         datasets: datasets.collect(),
-                        warnings: Vec::new(),
+                        warnings,
                         cost: Cost { requests: 1, ..Cost::default() },
                     },
                     sweeps: Default::default(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use collect::Clock;
+use model::diagnosis::Warning;
 use model::health::Enablement;
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::time::Duration;
@@ -184,6 +185,23 @@ async fn a_panic_is_our_own_fault_and_says_so() {
     assert_eq!(world.log(ScanKind::Config).await, [INTERNAL]);
     let detail = world.scan(ScanKind::Config).await.last.expect("one").fault.expect("failed").detail;
     assert!(!detail.contains("as told"), "a panic may quote what was read: {detail}");
+}
+
+#[tokio::test]
+async fn an_expiry_stays_in_sight_while_the_vendor_is_away_and_goes_with_the_credential() {
+    let mut world = World::config_only().await;
+    let expires = Warning::CredentialExpires { at: START + Duration::days(10) };
+    world.fake.answer([Answer::Expiring(START + Duration::days(10))]);
+    world.settle().await;
+    assert_eq!(world.warnings(ScanKind::Config).await, std::slice::from_ref(&expires));
+    world.fake.answer([Answer::Refused(FailureCause::Remote)]);
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(world.warnings(ScanKind::Config).await, [expires], "a failed run does not know better");
+    world.reauthenticate().await;
+    assert_eq!(world.warnings(ScanKind::Config).await, [], "it was the old credential's");
+    world.fake.answer([Answer::Open(&[])]);
+    world.settle().await;
+    assert_eq!(world.warnings(ScanKind::Config).await, []);
 }
 
 #[tokio::test]

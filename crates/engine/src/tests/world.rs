@@ -151,6 +151,11 @@ impl World {
         self.standing().await.scan(kind).expect("supported").clone()
     }
 
+    pub(super) async fn warnings(&self, kind: ScanKind) -> Vec<model::diagnosis::Warning> {
+        let row = instances::get(&self.db, &self.id).await.expect("onboarded");
+        row.scan(kind).expect("supported").warnings.clone()
+    }
+
     /// The word on the tile, and of each enabled scan's row.
     pub(super) async fn words(&self) -> String {
         let standing = self.standing().await;

@@ -141,6 +141,8 @@ pub async fn reauthenticate(
         };
         scans::change_enablement(&mut tx, id, &scan.facts, &enablement, gaps, now).await?;
     }
+    // What the last run warned of, it warned of the credential that is gone.
+    tx.run(scans::FORGET_WARNINGS, args![id]).await?;
     tx.run(scans::WANT_ALL, args![id, now]).await?;
     audit::write(db, &mut tx, now, audit).await?;
     tx.commit().await?;
