@@ -47,6 +47,22 @@ pub struct DatasetSpec {
     pub shape: Arc<Shape>,
     /// Its requests, prepared; the same order and length as `spec.request`.
     pub requests: Vec<RequestSpec>,
+    /// The compiled `latest.gone`, over the record.
+    pub gone: Option<Program>,
+    /// The file that `resolve.defaults` names, by setting.
+    pub defaults: BTreeMap<String, Defaults>,
+}
+
+/// What holds of a setting that nobody has made.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// The setting.
+    pub setting: String,
+    /// The vendor's page that says so.
+    pub source: String,
+    /// Field of the settings' dataset to value.
+    pub fields: BTreeMap<String, toml::Value>,
 }
 
 /// One request, prepared.

@@ -17,7 +17,7 @@ pub mod scaffold;
 mod standard;
 mod template;
 
-pub use app::{App, DatasetSpec, Grade, MappingSpec, RequestSpec, ScopeGrade};
+pub use app::{App, DatasetSpec, Defaults, Grade, MappingSpec, RequestSpec, ScopeGrade};
 pub use check::{Check, DEFAULT_NOW, Example, Lifecycle, Over, Param, Remedy, judge};
 pub use error::LoadError;
 pub use standard::{Control, Standard};

@@ -16,8 +16,8 @@ pub use auth::{
     Read, Scopes,
 };
 pub use dataset::{
-    Absence, AnswerRule, Dataset, Field, ForEach, Mapping, Meaning, Paging, Request, Sensitive, TimeFormat,
-    Transform,
+    Absence, AnswerRule, Dataset, DurationFormat, Field, ForEach, Latest, Mapping, Meaning, Paging, Pivot,
+    Request, Resolve, Sensitive, TimeFormat, Transform,
 };
 
 /// The sources of these types, whose doc comments are the reference.
@@ -224,6 +224,8 @@ pub struct Throttle {
     pub concurrency: u32,
     /// Our own pace, requests a second; none: as fast as concurrency allows.
     pub per_second: Option<u32>,
+    /// The same for slower paces, requests a minute. One of the two.
+    pub per_minute: Option<u32>,
     /// Requests that may go out before that pace holds, where the vendor counts by a longer window.
     pub burst: Option<u32>,
     /// Header with the budget.
@@ -241,6 +243,7 @@ impl Default for Throttle {
         Self {
             concurrency: 4,
             per_second: None,
+            per_minute: None,
             burst: None,
             limit_header: None,
             remaining_header: None,

@@ -45,6 +45,8 @@ pub(crate) struct About {
     /// The path with its placeholders: the same for all turns of a fan-out.
     pub(crate) template: String,
     pub(crate) needs: Vec<String>,
+    /// How many turns of our own pace it takes; 0 counts as 1.
+    pub(crate) cost: u32,
 }
 
 /// What came of it.

@@ -15,6 +15,7 @@ use model::value::Record;
 
 use crate::fanout::{Blocked, Gap, Sources, alternatives, plan, word};
 use crate::listing::{End, Lister, Listing, Read};
+use crate::merge::{Merged, merge};
 use crate::page::Cursor;
 use crate::progress::{Checkpoint, ListingAt, Progress};
 use crate::session::Session;
@@ -78,7 +79,7 @@ impl Task<'_, '_> {
         let name = spec.spec.name.as_str();
         let sink = Sink::new(self.progress, session.clock, name, revision, resumed.next_part, true);
         let lister = Lister::new(session, spec, &sink, self.hash_key);
-        let whole = match self.not_offered() {
+        let whole = match self.not_offered().or_else(|| self.resolved()) {
             Some(whole) => whole,
             None => match self.read_alternatives(&lister, &resumed).await {
                 Ok(whole) => whole,
@@ -199,6 +200,11 @@ impl Task<'_, '_> {
             request: lister.evidence(whole.request),
             requests: self.session.requests_of(&spec.name),
         };
+        // Evidence for what is resolved is where the settings were read.
+        if let Some(from) = spec.resolve.as_ref().and_then(|r| self.sources.get(&r.from)) {
+            snapshot.request.clone_from(&from.request);
+            snapshot.collected_at = from.collected_at;
+        }
         self.check_filter(&mut snapshot);
         snapshot
     }
@@ -324,24 +330,21 @@ pub(crate) fn unite(
         }
         parts.push((listing.id.as_str(), read.records));
     }
-    let records = match merge(spec, parts) {
-        Ok(records) => records,
-        Err((records, key)) => {
-            blame(Box::new(Fault {
-                cause: FailureCause::Protocol,
-                reached: Rung::Permission,
-                dataset: Some(spec.spec.name.clone()),
-                request: None,
-                status: None,
-                vendor_message: None,
-                request_id: None,
-                needs: Vec::new(),
-                detail: session.scrub.clean(&format!("Two different records have the same key `{key}`")),
-                at: session.clock.now(),
-            }));
-            records
-        }
-    };
+    let Merged { records, contradiction } = merge(spec, parts, session.clock.now());
+    if let Some(detail) = contradiction {
+        blame(Box::new(Fault {
+            cause: FailureCause::Protocol,
+            reached: Rung::Permission,
+            dataset: Some(spec.spec.name.clone()),
+            request: None,
+            status: None,
+            vendor_message: None,
+            request_id: None,
+            needs: Vec::new(),
+            detail: session.scrub.clean(&detail),
+            at: session.clock.now(),
+        }));
+    }
     if let Some(Gap::Fault(fault)) = &gap {
         blame(fault.clone());
     }
@@ -355,38 +358,6 @@ pub(crate) fn unite(
     };
     let request = listings.iter().map(|l| l.request).min().unwrap_or(0);
     Whole { records, availability, request }
-}
-
-/// Records of all listings, each key once. Within a listing the later one counts, since it was read later; across
-/// listings two different records with one key are a contradiction.
-fn merge(spec: &DatasetSpec, parts: Vec<(&str, Vec<Record>)>) -> Result<Vec<Record>, (Vec<Record>, String)> {
-    let position = spec.spec.key.as_ref().and_then(|key| spec.shape.field(key)).map(|(at, _)| at);
-    let Some(position) = position else { return Ok(parts.into_iter().flat_map(|(_, r)| r).collect()) };
-    let mut merged: Vec<Record> = Vec::with_capacity(parts.iter().map(|(_, r)| r.len()).sum());
-    let mut places: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    let mut contradiction = None;
-    for (listing, (_, records)) in parts.into_iter().enumerate() {
-        for record in records {
-            // A record whose key is not known cannot be told from others: all are kept.
-            let Some(key) = record.values.get(position).and_then(word) else {
-                merged.push(record);
-                continue;
-            };
-            match places.get(&key) {
-                None => {
-                    places.insert(key, (listing, merged.len()));
-                    merged.push(record);
-                }
-                Some((of, at)) if *of == listing => merged[*at] = record,
-                Some((_, at)) if merged[*at] == record => {}
-                Some(_) => contradiction = Some(key),
-            }
-        }
-    }
-    match contradiction {
-        None => Ok(merged),
-        Some(key) => Err((merged, key)),
-    }
 }
 
 /// What an earlier lease of the run had read.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use catalog::manifest::{Absence, Field, Sensitive, TimeFormat, Transform};
+use catalog::manifest::{Absence, DurationFormat, Field, Pivot, Sensitive, TimeFormat, Transform};
 use catalog::{DatasetSpec, RequestSpec};
 use model::time::{Duration, Timestamp};
 use model::value::{List, Record, Shape, Type, Value};
@@ -228,12 +228,12 @@ fn absence(absence: &Absence, kind: &Type) -> Value {
 }
 
 /// A value of the manifest. What does not fit the type, which the loader refuses, is unknown.
-fn literal(value: &impl serde::Serialize, kind: &Type) -> Value {
+pub(crate) fn literal(value: &impl serde::Serialize, kind: &Type) -> Value {
     serde_json::to_value(value).map_or(Value::Unknown, |json| Value::from_json(&json, kind))
 }
 
 /// A value of another dataset's field in a field of this type.
-fn fit(value: Value, kind: &Type) -> Value {
+pub(crate) fn fit(value: Value, kind: &Type) -> Value {
     match (&value, kind) {
         (Value::Unknown | Value::Null, _)
         | (Value::Bool(_), Type::Bool)
@@ -302,8 +302,18 @@ fn is_present(json: &Json) -> bool {
     }
 }
 
+/// Whether a transform makes a text of a text, and so a list of texts of a list of texts.
+const fn of_texts(transform: &Transform) -> bool {
+    matches!(transform, Transform::LastSegment | Transform::HostOf | Transform::SchemeOf | Transform::Lower)
+}
+
 /// One transform. `None`: it does not apply to such a value, which is then unknown.
 fn transformed(transform: &Transform, json: &Json) -> Option<Json> {
+    if let (Json::Array(items), true) = (json, of_texts(transform)) {
+        // An element it does not apply to keeps its place and is not known; none is dropped.
+        let each = |item: &Json| transformed(transform, item).unwrap_or_else(crate::path::withheld);
+        return Some(Json::Array(items.iter().map(each).collect()));
+    }
     let text = json.as_str();
     Some(match transform {
         Transform::Split(separator) => {
@@ -339,8 +349,81 @@ fn transformed(transform: &Transform, json: &Json) -> Option<Json> {
             };
             Json::Array(json.as_array()?.iter().map(pluck).collect())
         }
+        Transform::Pivot(pivot) => pivoted(pivot, json)?,
+        Transform::Duration(format) => length(*format, json)?,
         Transform::Lookup(table) => Json::from(table.get(&scalar(json)?)?.as_str()),
     })
+}
+
+/// A list of objects as one object.
+fn pivoted(pivot: &Pivot, json: &Json) -> Option<Json> {
+    let (key, value) = (Path::new(&pivot.key), Path::new(&pivot.value));
+    let mut map = serde_json::Map::new();
+    for item in json.as_array()? {
+        // Which entry this is cannot be known, so that none can be known to be missing.
+        let Found::Value(name) = key.get(item) else { return None };
+        let name = scalar(name).filter(|_| !name.is_null())?;
+        let value = match value.get(item) {
+            Found::Value(value) => value.clone(),
+            Found::Missing | Found::Withheld => crate::path::withheld(),
+        };
+        match map.get(&name) {
+            Some(other) if *other != value => {
+                map.insert(name, crate::path::withheld());
+            }
+            _ => {
+                map.insert(name, value);
+            }
+        }
+    }
+    Some(Json::Object(map))
+}
+
+/// A length of time as the type `duration` is written.
+fn length(format: DurationFormat, json: &Json) -> Option<Json> {
+    let unit = match format {
+        DurationFormat::Iso8601 => return iso8601(json.as_str()?).map(|d| Json::from(d.to_string())),
+        DurationFormat::Milliseconds => 1.0,
+        DurationFormat::Seconds => 1e3,
+        DurationFormat::Minutes => 60e3,
+        DurationFormat::Hours => 3_600e3,
+        DurationFormat::Days => 86_400e3,
+    };
+    let number = match json {
+        Json::Number(n) => n.as_f64()?,
+        Json::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    let ms = number * unit;
+    (ms.is_finite() && ms.abs() < 9.0e15).then(|| Json::from(Duration(ms.round() as i64).to_string()))
+}
+
+/// ISO 8601 section 5.5.2: `P2W`, `P1DT12H30M5.5S`. Years and months have no length of their own.
+fn iso8601(text: &str) -> Option<Duration> {
+    let (negative, text) = text.trim().strip_prefix('-').map_or((false, text.trim()), |rest| (true, rest));
+    let text = text.strip_prefix('P')?;
+    let (date, time) = text.split_once('T').map_or((text, None), |(date, time)| (date, Some(time)));
+    if time == Some("") || (date.is_empty() && time.is_none()) {
+        return None;
+    }
+    let mut total = 0.0;
+    for (part, units) in [
+        (date, &[('W', 604_800e3), ('D', 86_400e3)][..]),
+        (time.unwrap_or(""), &[('H', 3_600e3), ('M', 60e3), ('S', 1e3)]),
+    ] {
+        let mut rest = part;
+        let mut units = units.iter();
+        while !rest.is_empty() {
+            let end = rest.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ','))?;
+            let number: f64 = rest[..end].replace(',', ".").parse().ok()?;
+            let unit = rest[end..].chars().next()?;
+            // In this order, each at most once.
+            total += number * units.find(|(name, _)| *name == unit)?.1;
+            rest = &rest[end + 1..];
+        }
+    }
+    let ms = if negative { -total } else { total };
+    (ms.abs() < 9.0e15).then(|| Duration(ms.round() as i64))
 }
 
 #[cfg(test)]

@@ -31,6 +31,24 @@ fn texts() -> Type {
     Type::List(Box::new(Type::String))
 }
 
+const PIVOT: &str = r#"[{ pivot = { key = "k", value = "v.x" } }]"#;
+
+fn map() -> Type {
+    Type::Map(Box::new(Type::Int))
+}
+
+fn entries(of: &[(&str, Value)]) -> Value {
+    Value::Map(of.iter().map(|(k, v)| (std::sync::Arc::from(*k), v.clone())).collect())
+}
+
+fn hours(n: i64) -> Value {
+    Value::Duration(Duration::hours(n))
+}
+
+fn days(n: i64) -> Value {
+    Value::Duration(Duration::days(n))
+}
+
 fn list(items: &[&str]) -> Value {
     Value::list(items.iter().map(|i| Value::string(*i)).collect())
 }
@@ -90,6 +108,56 @@ fn transforms() {
         (r#"["host_of"]"#, text(), json!("not an address"), Value::Unknown),
         (r#"["lower"]"#, text(), json!("ABC"), Value::string("abc")),
         (r#"["lower"]"#, text(), json!(1), Value::Unknown),
+        (
+            r#"[{ pluck = "n" }, "lower"]"#,
+            texts(),
+            json!([{"n": "A"}, {}, {"n": 1}, {"n": "b"}]),
+            Value::list(vec![Value::string("a"), Value::Unknown, Value::Unknown, Value::string("b")]),
+        ),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!("P90D"), days(90)),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!("P1DT12H"), hours(36)),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!("P2W"), days(14)),
+        (
+            r#"[{ duration = "iso8601" }]"#,
+            Type::Duration,
+            json!("PT0,5H"),
+            Value::Duration(Duration::minutes(30)),
+        ),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!("-PT1H"), hours(-1)),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!("P1Y"), Value::Unknown),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!("P1M"), Value::Unknown),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!("PT"), Value::Unknown),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!("P"), Value::Unknown),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!("PT1M1H"), Value::Unknown),
+        (r#"[{ duration = "iso8601" }]"#, Type::Duration, json!(90), Value::Unknown),
+        (r#"[{ duration = "minutes" }]"#, Type::Duration, json!(120), hours(2)),
+        (r#"[{ duration = "days" }]"#, Type::Duration, json!("30"), days(30)),
+        (r#"[{ duration = "hours" }]"#, Type::Duration, json!(1.5), Value::Duration(Duration::minutes(90))),
+        (r#"[{ duration = "seconds" }]"#, Type::Duration, json!("soon"), Value::Unknown),
+        (r#"[{ duration = "milliseconds" }]"#, Type::Duration, json!(1500), Value::Duration(Duration(1500))),
+        (
+            PIVOT,
+            map(),
+            json!([{"k": "a", "v": {"x": 1}}, {"k": "b", "v": {"x": 2}}]),
+            entries(&[("a", Value::Int(1)), ("b", Value::Int(2))]),
+        ),
+        (PIVOT, map(), json!([]), entries(&[])),
+        (
+            PIVOT,
+            map(),
+            json!([{"k": "a", "v": {"x": 1}}, {"k": "a", "v": {"x": 1}}]),
+            entries(&[("a", Value::Int(1))]),
+        ),
+        // Two values for one key: neither is known to hold.
+        (
+            PIVOT,
+            map(),
+            json!([{"k": "a", "v": {"x": 1}}, {"k": "a", "v": {"x": 2}}]),
+            entries(&[("a", Value::Unknown)]),
+        ),
+        (PIVOT, map(), json!([{"k": "a"}]), entries(&[("a", Value::Unknown)])),
+        (PIVOT, map(), json!([{"k": "a", "v": {"x": 1}}, {"v": {"x": 2}}]), Value::Unknown),
+        (PIVOT, map(), json!({"k": "a"}), Value::Unknown),
         (r#"["present"]"#, Type::Bool, json!("s"), Value::Bool(true)),
         (r#"["present"]"#, Type::Bool, json!(""), Value::Bool(false)),
         (r#"["present"]"#, Type::Bool, json!(null), Value::Bool(false)),

@@ -50,7 +50,9 @@ pub(crate) fn alternatives(dataset: &DatasetSpec) -> Vec<&str> {
 /// The datasets that must have been read before this one.
 pub(crate) fn sources(dataset: &DatasetSpec) -> BTreeSet<&str> {
     let walked = dataset.requests.iter().filter_map(|r| r.spec.for_each.as_ref()).map(|f| f.dataset.as_str());
-    walked.chain(dataset.spec.filter_of.as_deref()).collect()
+    let resolved =
+        dataset.spec.resolve.iter().flat_map(|r| [Some(r.from.as_str()), r.tree.as_deref()]).flatten();
+    walked.chain(dataset.spec.filter_of.as_deref()).chain(resolved).collect()
 }
 
 /// The requests of an alternative, those of a fan-out in the order of the walked records.
@@ -155,7 +157,7 @@ fn walk<'d>(
 }
 
 /// A fault of the walked dataset, as one of the dataset that walks it.
-fn inherited(dataset: &DatasetSpec, title: &str, fault: &Fault) -> Box<Fault> {
+pub(crate) fn inherited(dataset: &DatasetSpec, title: &str, fault: &Fault) -> Box<Fault> {
     let detail = format!("This is read for each record of {title}, and that failed: {}", fault.detail);
     Box::new(Fault { dataset: Some(dataset.spec.name.clone()), detail, ..fault.clone() })
 }

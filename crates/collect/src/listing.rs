@@ -305,6 +305,7 @@ impl<'s, 'a> Lister<'s, 'a> {
             host: request.spec.host.clone(),
             template: request.spec.path.clone(),
             needs,
+            cost: request.spec.cost.unwrap_or(1),
         }
     }
 
@@ -334,7 +335,8 @@ impl<'s, 'a> Lister<'s, 'a> {
 
     /// How a listing's request is called in evidence.
     pub(crate) fn evidence(&self, request: usize) -> String {
-        let spec = &self.dataset.requests[request].spec;
+        // What is resolved from other datasets has no request of its own.
+        let Some(spec) = self.dataset.requests.get(request).map(|r| &r.spec) else { return String::new() };
         let base = self.session.target.origins.get(&spec.host);
         let base = base.map_or_else(String::new, |url| url.as_str().trim_end_matches('/').to_owned());
         let mut path = spec.path.clone();

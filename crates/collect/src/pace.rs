@@ -93,16 +93,18 @@ impl Pace {
     }
 
     /// Waits for our own pace.
-    pub(crate) async fn slot(&self, clock: &dyn Clock) {
-        let Some(per_second) = self.throttle.per_second.filter(|n| *n > 0) else { return };
+    pub(crate) async fn slot(&self, clock: &dyn Clock, cost: u32) {
+        let second = self.throttle.per_second.filter(|n| *n > 0).map(|n| 1000 / i64::from(n));
+        let minute = || self.throttle.per_minute.filter(|n| *n > 0).map(|n| 60_000 / i64::from(n));
+        let Some(one) = second.or_else(minute) else { return };
         let wait = {
             let mut state = self.state();
             let now = clock.now();
-            let turn = Duration(1000 / i64::from(per_second));
+            let turn = Duration(one);
             // What was not used of the pace may be caught up with, as far as the burst goes.
             let saved = Duration(turn.0 * i64::from(self.throttle.burst.unwrap_or(1).saturating_sub(1)));
             let slot = state.next_slot.max(now - saved);
-            state.next_slot = slot + turn;
+            state.next_slot = slot + Duration(one * i64::from(cost.max(1)));
             slot - now
         };
         if wait > Duration::ZERO {

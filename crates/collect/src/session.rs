@@ -187,7 +187,7 @@ impl<'a> Session<'a> {
                 Who::Credential => Box::pin(self.authenticator.headers(self, &ask.about, &url)).await?,
                 Who::Given(headers) => (headers.clone(), None),
             };
-            self.pace.slot(self.clock).await;
+            self.pace.slot(self.clock, ask.about.cost).await;
             let answer = self.send(ask, &url, headers).await;
             if answer.is_ok() {
                 self.pace.open();

@@ -13,7 +13,7 @@ use crate::load::cross::{self, Context};
 use crate::load::doc::{Doc, at};
 use crate::load::fields;
 use crate::load::files::{Files, Source};
-use crate::load::{keys, mapping, requests, tables};
+use crate::load::{keys, mapping, requests, resolve, tables};
 use crate::manifest::Manifest;
 use crate::markdown;
 
@@ -95,7 +95,9 @@ fn manifest(
             let place = place.key("request").index(j);
             prepared.push(requests::prepare(&mut cx, files, &place, dataset, request, &shape, &datasets));
         }
-        datasets.push(DatasetSpec { spec: dataset.clone(), shape, requests: prepared });
+        let defaults = resolve::prepare(&mut cx, files, &place, dataset, &shape, &datasets);
+        let gone = resolve::gone(&mut cx, &place, dataset, &shape);
+        datasets.push(DatasetSpec { spec: dataset.clone(), shape, requests: prepared, gone, defaults });
     }
     if manifest.dataset.is_empty() {
         cx.error(&at("dataset"), "there is no dataset", "Add [[dataset]]");
@@ -158,7 +160,9 @@ fn stray(files: &Files, id: &str, documents: Option<&BTreeSet<String>>, errors: 
         let Some(name) = path.strip_prefix(&prefix) else { continue };
         let read = match name {
             "app.toml" | "left-out.md" | "onboarding.md" | "scopes.toml" => true,
-            _ if name.ends_with(".graphql") => documents.is_none_or(|used| used.contains(name)),
+            _ if name.ends_with(".graphql") || (name.ends_with(".toml") && !name.contains('/')) => {
+                documents.is_none_or(|used| used.contains(name))
+            }
             _ => name
                 .strip_prefix("checks/")
                 .and_then(|n| n.strip_suffix(".md"))

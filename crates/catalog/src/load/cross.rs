@@ -221,16 +221,19 @@ fn limits(cx: &mut Context<'_>) {
     if throttle.concurrency == 0 || throttle.concurrency > 64 {
         cx.error(&at("throttle").key("concurrency"), "`concurrency` is out of range", "1 to 64");
     }
-    if throttle.burst.is_some() && (throttle.per_second.is_none() || throttle.burst == Some(0)) {
-        let remedy = "A number of requests from 1, beside `per_second`";
+    let paced = throttle.per_second.or(throttle.per_minute);
+    if throttle.burst.is_some() && (paced.is_none() || throttle.burst == Some(0)) {
+        let remedy = "A number of requests from 1, beside `per_second` or `per_minute`";
         cx.error(&at("throttle").key("burst"), "`burst` has no pace beside it", remedy);
     }
-    if throttle.per_second == Some(0) {
-        cx.error(
-            &at("throttle").key("per_second"),
-            "nothing could ever be sent",
-            "At least 1, or leave it out",
-        );
+    for (key, pace) in [("per_second", throttle.per_second), ("per_minute", throttle.per_minute)] {
+        if pace == Some(0) {
+            let remedy = "At least 1, or leave it out";
+            cx.error(&at("throttle").key(key), "nothing could ever be sent", remedy);
+        }
+    }
+    if throttle.per_second.is_some() && throttle.per_minute.is_some() {
+        cx.error(&at("throttle").key("per_minute"), "there are two paces", "Keep the slower one");
     }
 }
 
@@ -292,7 +295,7 @@ pub(crate) fn dataset(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
     if dataset.refresh_hours.is_some_and(|h| h == 0 || h > 24 * 30) {
         cx.error(&place.key("refresh_hours"), "`refresh_hours` is out of range", "1 to 720");
     }
-    if dataset.request.is_empty() {
+    if dataset.request.is_empty() && dataset.resolve.is_none() {
         cx.error(place, format!("dataset `{}` has no request", dataset.name), "Add [[dataset.request]]");
     }
     if dataset.field.is_empty() {
@@ -300,6 +303,7 @@ pub(crate) fn dataset(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
     }
     key(cx, place, dataset);
     filter_of(cx, place, dataset);
+    latest(cx, place, dataset);
     answers(cx, &place.key("answer"), &dataset.answer);
 }
 
@@ -314,6 +318,27 @@ fn key(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
                 format!("`{key}` of type {} cannot be a key", f.kind),
                 "Text or whole numbers",
             );
+        }
+        Some(_) => {}
+    }
+}
+
+fn latest(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
+    let Some(latest) = &dataset.latest else { return };
+    let at = place.key("latest").key("by");
+    if dataset.key.is_none() {
+        cx.error(
+            &place.key("latest"),
+            "records without a key cannot be told apart",
+            "Give the dataset a `key`",
+        );
+    }
+    let known: Vec<&str> = dataset.field.iter().map(|f| f.name.as_str()).collect();
+    match dataset.field.iter().find(|f| f.name == latest.by) {
+        None => cx.error(&at, format!("no field `{}`", latest.by), suggest(&latest.by, &known)),
+        Some(f) if !["timestamp", "int", "double"].contains(&f.kind.as_str()) => {
+            let message = format!("`{}` of type {} has no order in time", latest.by, f.kind);
+            cx.error(&at, message, "Name an instant or a number");
         }
         Some(_) => {}
     }

@@ -179,6 +179,8 @@ fn transforms(doc: &Doc<'_>, at: &At, field: &Field, kind: &Type, errors: &mut V
             (holds(kind, &Type::String), "`string`")
         }
         Some(Transform::Present) => (*kind == Type::Bool, "`bool`"),
+        Some(Transform::Pivot(_)) => (matches!(kind, Type::Map(_)), "a map"),
+        Some(Transform::Duration(_)) => (*kind == Type::Duration, "`duration`"),
     };
     if let (false, word) = wanted {
         let message = format!("the last transform of `{}` gives {word}, not {}", field.name, field.kind);

@@ -202,8 +202,9 @@ impl Files {
 
 /// Recorded answers and facts about the vendor's API belong to tests; the loader has no use for them.
 fn skipped(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name == "fixtures" || name == "contract" || name.to_string_lossy().starts_with('.'))
+    path.file_name().is_some_and(|name| {
+        name == "fixtures" || name == "contract" || name.to_string_lossy().starts_with('.')
+    })
 }
 
 fn slashed(path: &Path) -> String {

@@ -14,6 +14,7 @@ pub(crate) mod hosting;
 pub(crate) mod keys;
 pub(crate) mod mapping;
 pub(crate) mod requests;
+pub(crate) mod resolve;
 pub(crate) mod tables;
 pub(crate) mod tree;
 

@@ -256,6 +256,65 @@ fn tokens_that_are_bought() {
 }
 
 #[test]
+fn datasets_that_are_worked_out() {
+    const WHOLE: &str = "\n[[dataset]]\nname = \"made\"\ntitle = \"Made\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nlatest = { by = \"rank\", gone = \"rank < 0\" }\nkey = \"name\"\nrequest = [{ path = \"/made\" }]\nfield = [{ name = \"name\", type = \"string\" }, { name = \"unit\", type = \"string\" }, { name = \"rank\", type = \"int\" }, { name = \"value\", type = \"map<bool>\" }]\n\n[[dataset]]\nname = \"holding\"\ntitle = \"What holds\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"\nresolve = { from = \"made\", setting = \"name\", unit = \"unit\", rank = \"rank\", merge = \"value\", defaults = \"defaults.toml\" }\nfield = [{ name = \"id\", type = \"string\", each = \"@key\" }, { name = \"value\", type = \"map<bool>\" }]\n";
+    const FILE: &str = "[[default]]\nsetting = \"mail\"\nsource = \"https://d.example/\"\nfields = { value = { on = true } }\n";
+    let mut out = String::new();
+    for (old, new) in [
+        ("", ""),
+        ("from = \"made\"", "from = \"holding\""),
+        ("setting = \"name\",", "setting = \"value\","),
+        ("rank = \"rank\"", "rank = \"unit\""),
+        ("merge = \"value\"", "merge = \"rank\""),
+        ("unit = \"unit\",", "unit = \"unti\","),
+        ("merge = \"value\",", "parent = \"name\","),
+        ("merge = \"value\",", "tree = \"nobody\","),
+        ("each = \"@key\"", "each = \"@kye\""),
+        (
+            "{ name = \"value\", type = \"map<bool>\" }]\n\n[[dataset]]",
+            "{ name = \"value\", type = \"string\" }]\n\n[[dataset]]",
+        ),
+        ("key = \"id\"\n", ""),
+        ("key = \"id\"\n", "key = \"id\"\nrequest = [{ path = \"/x\" }]\n"),
+        (
+            "scans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"",
+            "scans = [\"config\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"",
+        ),
+        ("defaults.toml", "scopes.toml"),
+        ("by = \"rank\"", "by = \"unit\""),
+        ("by = \"rank\"", "by = \"when\""),
+        ("rank < 0", "rnak < 0"),
+        ("https://d.example/\"\nfields", "d.example\"\nfields"),
+        ("value = { on", "vlaue = { on"),
+        ("on = true", "on = 1"),
+        ("setting = \"mail\"", "setting = \"\""),
+    ] {
+        let (app, file) = (WHOLE.replacen(old, new, 1), FILE.replacen(old, new, 1));
+        assert!(old.is_empty() || app != WHOLE || file != FILE, "{old}");
+        let mut files = sound();
+        files.get_mut(APP).expect("it is there").push_str(&app);
+        files.insert("apps/acme/defaults.toml".to_owned(), file);
+        let _ = writeln!(out, "{old}  ->  {new}");
+        for error in load(&files).errors {
+            let _ = writeln!(out, "    {error}");
+        }
+    }
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn paces() {
+    let throttle = |text: &str| format!("{text}\n\n[identity]");
+    let cases = [
+        throttle("[throttle]\nper_minute = 0"),
+        throttle("[throttle]\nper_minute = 9\nper_second = 1"),
+        throttle("[throttle]\nburst = 9"),
+    ];
+    let cases: Vec<(&str, &str)> = cases.iter().map(|new| ("[identity]", new.as_str())).collect();
+    insta::assert_snapshot!(report(APP, &cases));
+}
+
+#[test]
 fn datasets_and_requests() {
     insta::assert_snapshot!(report(
         APP,

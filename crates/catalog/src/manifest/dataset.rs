@@ -36,14 +36,62 @@ pub struct Dataset {
     /// The full dataset of which this one is a filtered listing: when both have the same keys (and any), the server
     /// ignored the filter, and this one counts as not read.
     pub filter_of: Option<String>,
+    /// Of records with the same key only the latest counts: events become what holds now.
+    pub latest: Option<Latest>,
+    /// Not read but worked out: what holds of settings that units inherit. Such a dataset has no requests.
+    pub resolve: Option<Resolve>,
     /// Requests. Those with the same `alternative` are united; alternatives are tried in file order until one is not
     /// refused (permission, absent path, unmapped answer). Default alternative: "".
+    #[serde(default)]
     pub request: Vec<Request>,
     /// Meanings of answers, before the application's.
     #[serde(default)]
     pub answer: Vec<AnswerRule>,
     /// The fields of a record, in order.
     pub field: Vec<Field>,
+}
+
+/// Inherited settings: one record for each unit and setting, with what holds there. Its fields are taken from the record
+/// that wins, by `each` where they have another name there, and from the words `@unit`, `@setting`, `@key` (both with a
+/// `/` between them) and `@source` (the unit where it was set, `top` or `default`).
+///
+/// Whatever could change what holds somewhere, such as a setting whose unit is not known or a unit whose parent is
+/// missing, makes the whole unavailable.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolve {
+    /// The dataset of the settings as they were made; an earlier one.
+    pub from: String,
+    /// Its field that names the setting.
+    pub setting: String,
+    /// Its field that names the unit for which it was made; null: for all.
+    pub unit: String,
+    /// Its field that names something beside the units that inherits nothing, such as a group; null: none.
+    pub alone: Option<String>,
+    /// Its field, a number, by which the greater of two settings of the same unit wins.
+    pub rank: Option<String>,
+    /// Its field, a map, whose entries are inherited one by one. All others are inherited with the record.
+    pub merge: Option<String>,
+    /// The dataset of the units, by its key; an earlier one. Left out: only units for which something was set, without
+    /// inheritance between them.
+    pub tree: Option<String>,
+    /// Its field with the key of the unit above; null: a root.
+    pub parent: Option<String>,
+    /// A file in the application's folder with what holds where nobody has set it: `[[default]]` with `setting`, `source`
+    /// (the vendor's page) and `fields` (field to value).
+    pub defaults: Option<String>,
+}
+
+/// Which of the records with the same key counts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latest {
+    /// A field, an instant or a number: the record with the greatest value counts. Of two with the same value, the one that
+    /// came later. A record for which it is unknown makes the dataset count as not understood.
+    pub by: String,
+    /// Leave a record out that says it is over (check language over the record): `event == 'revoke'`. One for which this
+    /// is unknown is kept.
+    pub gone: Option<String>,
 }
 
 /// One request of a dataset.
@@ -83,6 +131,9 @@ pub struct Request {
     /// alternatives that answer in another shape.
     #[serde(default)]
     pub paths: BTreeMap<String, String>,
+    /// What it costs of our own pace, where the vendor counts dear requests for more or has slower paces for them: as many
+    /// requests as this. 1 where nothing is said.
+    pub cost: Option<u32>,
     /// Name of the alternative it belongs to.
     #[serde(default)]
     pub alternative: String,
@@ -178,7 +229,8 @@ fn after() -> String {
 pub struct Field {
     /// Name in checks.
     pub name: String,
-    /// `bool`, `int`, `double`, `string`, `timestamp`, `duration`, `object`, `list<T>`, `map<T>` (T one of these).
+    /// `bool`, `int`, `double`, `string`, `timestamp`, `duration`, `object`, `list<T>`, `map<T>` (T any of these, so that
+    /// `map<list<object>>` is one).
     #[serde(rename = "type")]
     pub kind: String,
     /// Where in the record; default: the name itself. `"."`: the record itself (lists of plain values).
@@ -231,16 +283,50 @@ pub enum Transform {
     HostOf,
     /// The scheme of an address, lower case.
     SchemeOf,
-    /// Lower case.
+    /// Lower case. Like the other transforms of a text, of each element where a list stands.
     Lower,
     /// Whether there is a value other than null, `false`, `""`, `[]` and `{}`.
     Present,
     /// An object to a list of `key:value` texts (permissions).
     MapEntries,
+    /// A list of objects to a map: `{ pivot = { key = "name", value = "value" } }`. A key with two different values is
+    /// unknown; an object without its key makes the whole unknown.
+    Pivot(Pivot),
+    /// A length of time: `{ duration = "iso8601" }` reads `P90D` or `PT1H30M` (years and months have no length and are
+    /// unknown), the other words a number in that unit.
+    Duration(DurationFormat),
     /// From a list of objects, the values at this path: `{ pluck = "value" }`.
     Pluck(String),
     /// Text by a table: `{ lookup = { "0" = "false" } }`; a key that is not in the table is unknown.
     Lookup(BTreeMap<String, String>),
+}
+
+/// Where an object has the key and the value of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pivot {
+    /// Path of the key: text, or what can be written as text.
+    pub key: String,
+    /// Path of the value.
+    pub value: String,
+}
+
+/// How a length of time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DurationFormat {
+    /// ISO 8601: `P90D`, `PT1H30M`, `P2W`.
+    Iso8601,
+    /// Thousandths of a second.
+    Milliseconds,
+    /// Seconds.
+    Seconds,
+    /// Minutes.
+    Minutes,
+    /// Hours.
+    Hours,
+    /// Days of 24 hours.
+    Days,
 }
 
 /// What is kept of a sensitive field.

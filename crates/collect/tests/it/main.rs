@@ -10,6 +10,7 @@ mod oauth;
 mod paging;
 mod peers;
 mod preflight;
+mod resolve;
 mod secrets;
 mod session;
 mod support;

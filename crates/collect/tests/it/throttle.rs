@@ -1,5 +1,6 @@
 //! Rate limits: short waits inside the run, long ones that end the lease.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use collect::{Collected, Quiet};
@@ -112,4 +113,63 @@ async fn the_deadline_ends_everything() {
     server.clock.advance(Duration::hours(3));
     let Collected::Done(done) = collected(&server, request()).await else { panic!("it should end") };
     assert_eq!((fault(dataset(&done, "items")).cause, server.count()), (FailureCause::Throttled, 0));
+}
+
+/// How long ten requests of a listing take at this pace, in seconds.
+async fn ten_requests(throttle: &str, more: &str) -> i64 {
+    let request = format!(r#"{{ path = "/items", paging = {{ kind = "link" }}{more} }}"#);
+    let app = app(&manifest(&format!("[throttle]\n{throttle}\n{}", listing("items", &request, ""))));
+    let server = Server::start(|seen| {
+        let page: u32 = seen.q("page").map_or(1, |p| p.parse().unwrap());
+        let answer = json(json!([{ "id": page, "name": "a" }]));
+        if page < 10 {
+            answer.with("link", format!("</api/items?page={}>; rel=\"next\"", page + 1))
+        } else {
+            answer
+        }
+    })
+    .await;
+    let done = run(&app, &server).await;
+    assert_eq!((server.count(), ids(dataset(&done, "items")).len()), (10, 10));
+    (done.snapshot.finished_at - done.snapshot.started_at).0 / 1000
+}
+
+#[tokio::test]
+async fn our_own_pace_by_second_by_minute_and_by_cost() {
+    assert_eq!(ten_requests("concurrency = 4", "").await, 0);
+    assert_eq!(ten_requests("per_second = 1", "").await, 9);
+    assert_eq!(ten_requests("per_minute = 20", "").await, 27);
+    // The first five go at once, the pace holds from there.
+    assert_eq!(ten_requests("per_minute = 20\nburst = 5", "").await, 15);
+    // A request that counts for four takes four turns.
+    assert_eq!(ten_requests("per_second = 1", ", cost = 4").await, 36);
+}
+
+#[tokio::test]
+async fn no_more_requests_at_once_than_the_vendor_likes() {
+    let datasets: String = (0..12).map(|n| listing(&format!("d{n}"), r#"{ path = "/items" }"#, "")).collect();
+    for most in [1, 3] {
+        let app = app(&manifest(&format!("[throttle]\nconcurrency = {most}\n{datasets}")));
+        let (now, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (count, top) = (Arc::clone(&now), Arc::clone(&peak));
+        let router = axum::Router::new().fallback(move || {
+            let (count, top) = (Arc::clone(&count), Arc::clone(&top));
+            async move {
+                top.fetch_max(count.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                // Long enough for the others to come in, were they let.
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                count.fetch_sub(1, Ordering::SeqCst);
+                axum::Json(json!([{ "id": 1, "name": "a" }]))
+            }
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let (target, clock) = (target_at(&app, &url), TestClock::default());
+        let collected = collect::run(&outbound(), &target, &token(), &clock, request(), &Quiet).await;
+        serving.abort();
+        let Collected::Done(done) = collected else { panic!("{collected:?}") };
+        assert!(done.snapshot.datasets.values().all(|d| d.availability.is_complete()));
+        assert_eq!(peak.load(Ordering::SeqCst), most);
+    }
 }

@@ -1,0 +1,238 @@
+//! Datasets that are worked out of others: what holds of inherited settings, and the latest of each key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use expr::{DatasetType, Env, Expected, Program};
+use model::value::{Shape, Type};
+
+use crate::app::{DatasetSpec, Defaults};
+use crate::load::cross::Context;
+use crate::load::doc::{At, Doc, at, suggest};
+use crate::load::fields::constant_fits;
+use crate::load::files::Files;
+use crate::manifest::{Dataset, Resolve};
+
+/// What a field of such a dataset may be taken from, beside the fields of the winning record.
+const WORDS: [&str; 4] = ["@key", "@setting", "@source", "@unit"];
+
+/// Compiles `latest.gone`.
+pub(crate) fn gone(
+    cx: &mut Context<'_>,
+    place: &At,
+    dataset: &Dataset,
+    shape: &Arc<Shape>,
+) -> Option<Program> {
+    let source = dataset.latest.as_ref()?.gone.as_ref()?;
+    let env = Env {
+        record: Some(Arc::clone(shape)),
+        datasets: BTreeMap::<String, DatasetType>::new(),
+        params: BTreeMap::new(),
+        dynamic: false,
+    };
+    match expr::compile(source, &env, &Expected::Bool) {
+        Ok(program) => Some(program),
+        Err(e) => {
+            let error = cx.doc.expression_error(&place.key("latest").key("gone"), &e);
+            cx.errors.push(error);
+            None
+        }
+    }
+}
+
+/// Looks at a dataset with `resolve`, and reads its defaults.
+pub(crate) fn prepare(
+    cx: &mut Context<'_>,
+    files: &Files,
+    place: &At,
+    dataset: &Dataset,
+    shape: &Shape,
+    earlier: &[DatasetSpec],
+) -> BTreeMap<String, Defaults> {
+    let Some(resolve) = &dataset.resolve else { return BTreeMap::new() };
+    let place = place.key("resolve");
+    let beside = [
+        ("request", !dataset.request.is_empty()),
+        ("answer", !dataset.answer.is_empty()),
+        ("latest", dataset.latest.is_some()),
+        ("filter_of", dataset.filter_of.is_some()),
+        ("refresh_hours", dataset.refresh_hours.is_some()),
+    ];
+    for (key, _) in beside.iter().filter(|(_, there)| *there) {
+        let message = format!("`{key}` beside `resolve`: nothing is sent for this dataset");
+        cx.error(&place, message, format!("Remove `{key}`"));
+    }
+    if dataset.key.is_none() {
+        cx.error(
+            &place,
+            "units and settings cannot be told apart",
+            "Add `key`, of a field with `each = \"@key\"`",
+        );
+    }
+    let from = source(cx, &place.key("from"), dataset, &resolve.from, earlier);
+    let tree = resolve.tree.as_ref().and_then(|name| source(cx, &place.key("tree"), dataset, name, earlier));
+    if let Some(from) = from {
+        roles(cx, &place, resolve, from);
+        taken(cx, dataset, shape, from);
+    }
+    match (&resolve.parent, tree) {
+        (Some(parent), Some(tree)) => field(cx, &place.key("parent"), tree, parent, is_name),
+        (Some(_), None) if resolve.tree.is_none() => {
+            cx.error(&place.key("parent"), "`parent` without `tree`", "Name the dataset of the units");
+        }
+        (None, Some(tree)) if tree.spec.key.is_some() => {}
+        _ => {}
+    }
+    if tree.is_some_and(|tree| tree.spec.key.is_none()) {
+        cx.error(&place.key("tree"), "units without a key cannot be told apart", "Give that dataset a `key`");
+    }
+    match (&resolve.defaults, from) {
+        (Some(file), Some(from)) => defaults(cx, files, &place.key("defaults"), file, from),
+        _ => BTreeMap::new(),
+    }
+}
+
+fn source<'e>(
+    cx: &mut Context<'_>,
+    at: &At,
+    dataset: &Dataset,
+    name: &str,
+    earlier: &'e [DatasetSpec],
+) -> Option<&'e DatasetSpec> {
+    let Some(found) = earlier.iter().find(|d| d.spec.name == name) else {
+        let known: Vec<&str> = earlier.iter().map(|d| d.spec.name.as_str()).collect();
+        cx.error(at, format!("no earlier dataset `{name}`"), suggest(name, &known));
+        return None;
+    };
+    for scan in dataset.scans.iter().filter(|scan| !found.spec.scans.contains(scan)) {
+        let message = format!("`{}` is read by the {scan} scan, `{name}` is not", dataset.name);
+        cx.error(at, message, format!("Add \"{scan}\" to the scans of `{name}`"));
+    }
+    Some(found)
+}
+
+const fn is_name(kind: &Type) -> bool {
+    matches!(kind, Type::String | Type::Int)
+}
+
+fn field(cx: &mut Context<'_>, at: &At, of: &DatasetSpec, name: &str, fits: fn(&Type) -> bool) {
+    match of.shape.field(name) {
+        None => {
+            let known: Vec<&str> = of.shape.fields.iter().map(|f| f.name.as_str()).collect();
+            cx.error(at, format!("`{}` has no field `{name}`", of.spec.name), suggest(name, &known));
+        }
+        Some((_, field)) if !fits(&field.kind) => {
+            cx.error(at, format!("`{name}` is of another type"), "See the vocabulary for what it is used as");
+        }
+        Some(_) => {}
+    }
+}
+
+fn roles(cx: &mut Context<'_>, place: &At, resolve: &Resolve, from: &DatasetSpec) {
+    field(cx, &place.key("setting"), from, &resolve.setting, is_name);
+    field(cx, &place.key("unit"), from, &resolve.unit, is_name);
+    if let Some(name) = &resolve.alone {
+        field(cx, &place.key("alone"), from, name, is_name);
+    }
+    if let Some(name) = &resolve.rank {
+        field(cx, &place.key("rank"), from, name, |kind| matches!(kind, Type::Int | Type::Double));
+    }
+    if let Some(name) = &resolve.merge {
+        field(cx, &place.key("merge"), from, name, |kind| matches!(kind, Type::Map(_)));
+    }
+}
+
+/// Where the fields of the dataset come from.
+fn taken(cx: &mut Context<'_>, dataset: &Dataset, shape: &Shape, from: &DatasetSpec) {
+    let mut known: Vec<&str> = from.shape.fields.iter().map(|f| f.name.as_str()).collect();
+    known.extend(WORDS);
+    for (i, (field, declared)) in dataset.field.iter().zip(&shape.fields).enumerate() {
+        let place = cx.dataset_at(&dataset.name).key("field").index(i);
+        let name = field.each.as_deref().unwrap_or(&field.name);
+        if field.path.is_some() || !field.transform.is_empty() {
+            let remedy = "Read it so in the dataset that it is taken from";
+            cx.error(&place, format!("`{}` is taken from a record, not from an answer", field.name), remedy);
+        }
+        let wanted = match from.shape.field(name) {
+            _ if WORDS.contains(&name) => Type::String,
+            Some((_, field)) => field.kind.clone(),
+            None => {
+                let message = format!("`{name}` is no field of `{}`", from.spec.name);
+                cx.error(&place.key("each"), message, suggest(name, &known));
+                continue;
+            }
+        };
+        if declared.kind != wanted {
+            let message = format!("`{}` is of another type than `{name}`", field.name);
+            cx.error(&place.key("type"), message, "Write the same type");
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    default: Vec<Defaults>,
+}
+
+fn defaults(
+    cx: &mut Context<'_>,
+    files: &Files,
+    at_name: &At,
+    name: &str,
+    from: &DatasetSpec,
+) -> BTreeMap<String, Defaults> {
+    let plain = name.strip_suffix(".toml").is_some_and(|stem| {
+        !["", "app", "scopes"].contains(&stem)
+            && stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    });
+    let Some(source) = plain.then(|| files.get(&format!("apps/{}/{name}", cx.app))).flatten() else {
+        cx.error(at_name, format!("no file `{name}`"), "Name a `.toml` file in the application's folder");
+        return BTreeMap::new();
+    };
+    cx.used_documents.insert(name.to_owned());
+    let read = Doc::parse(&source).and_then(|doc| doc.read::<File>().map(|file| (doc, file)));
+    let (doc, file) = match read {
+        Ok(read) => read,
+        Err(e) => {
+            cx.errors.push(e);
+            return BTreeMap::new();
+        }
+    };
+    let mut seen = BTreeSet::new();
+    for (i, row) in file.default.iter().enumerate() {
+        let at = at("default").index(i);
+        let mut wrong =
+            |at: &At, message: String, remedy: &str| cx.errors.push(doc.error(at, message, remedy));
+        if row.setting.trim().is_empty() || !seen.insert(&row.setting) {
+            wrong(
+                &at.key("setting"),
+                format!("setting `{}` is empty or stands twice", row.setting),
+                "Name it once",
+            );
+        }
+        if !url::Url::parse(&row.source).is_ok_and(|u| u.scheme() == "https") {
+            wrong(
+                &at.key("source"),
+                format!("`{}` is not an https address", row.source),
+                "Name the vendor's page",
+            );
+        }
+        for (name, value) in &row.fields {
+            let at = at.key("fields").key(name);
+            match from.shape.field(name) {
+                None => wrong(
+                    &at,
+                    format!("`{}` has no field `{name}`", from.spec.name),
+                    "Name one of its fields",
+                ),
+                Some((_, field)) if !constant_fits(value, &field.kind) => {
+                    wrong(&at, format!("`{name}` is of another type"), "Write a value of the field's type");
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    file.default.into_iter().map(|row| (row.setting.clone(), row)).collect()
+}
