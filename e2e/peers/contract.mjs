@@ -1,5 +1,5 @@
 // Compares what Parapet sends with the vendor's own descriptions, standing between Parapet and a simulator:
-// REST requests by Prism (npm `@stoplight/prism-cli`) against an OpenAPI file, GraphQL documents by graphql-js against
+// REST requests by Prism (npm `@stoplight/prism-cli`) against the facts in the catalogue, GraphQL documents by graphql-js against
 // GitHub's schema. Parapet talks to `url`; what was found is read from `report_url` as JSON:
 //   { "requests": [{ "method", "path", "status", "request_violations": [{ "at", "message" }] }] }
 // Answers are not judged: they would say something about the simulator, not about Parapet.
@@ -11,23 +11,22 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSchema, parse, validate } from 'graphql';
+import { openapiOf } from '../contract/openapi.mjs';
 import { announce, fail, freePort, options } from './common.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const require = createRequire(import.meta.url);
 const { port, spec, upstream } = options({
-  port: '0', upstream: undefined, spec: join(here, '..', 'contract', 'github.rest.json'),
+  port: '0', upstream: undefined, spec: join(here, '..', '..', 'catalog', 'apps', 'github', 'contract', 'facts.json'),
 });
-const description = JSON.parse(readFileSync(spec, 'utf8'));
+const description = openapiOf(JSON.parse(readFileSync(spec, 'utf8')));
 const schemaPath = join(here, '..', 'node_modules', '@octokit', 'graphql-schema', 'schema.graphql');
 let schema;
 
-// Prism reports violations in one header that it cuts when it grows long. It gets no schemas of answers, so that only
+// Prism reports violations in one header that it cuts when it grows long. The description holds no answers, so that only
 // requests are in it.
 const folder = mkdtempSync(join(tmpdir(), 'parapet-contract-'));
 const requestsOnly = join(folder, 'requests.json');
-const operations = Object.values(description.paths).flatMap((path) => Object.values(path));
-for (const answer of operations.flatMap(({ responses }) => Object.values(responses))) delete answer.content;
 writeFileSync(requestsOnly, JSON.stringify(description));
 
 const prismPort = await freePort();
@@ -52,7 +51,7 @@ function unknownParameters(method, path) {
     new RegExp(`^${candidate.replace(/\{[^}]+\}/g, '[^/]+')}$`).test(pathname) && description.paths[candidate][method.toLowerCase()]);
   if (!template) return [];
   const known = (description.paths[template][method.toLowerCase()].parameters ?? [])
-    .map((parameter) => parameter.name ?? description.components.parameters[parameter.$ref.split('/').pop()].name);
+    .map((parameter) => parameter.name);
   return [...searchParams.keys()].filter((name) => !known.includes(name))
     .map((name) => ({ at: ['query', name], message: `query parameter ${name} is not in the description of ${method} ${template}` }));
 }
