@@ -1,13 +1,14 @@
 // The facts of an application (catalog/apps/<app>/contract/facts.json) as an OpenAPI description of its requests, which Prism
 // reads: methods, paths and query parameters. Of answers it says nothing.
 
-/** What a parameter accepts, as the facts write it: `integer`, `string!` (required), `=a|b` (one of these). */
+/** What a parameter accepts, as the facts write it: `integer`, `integer<=100`, `string!` (required), `=a|b` (one of these). */
 function parameter(name, text) {
   const required = text.endsWith('!');
   const accepts = required ? text.slice(0, -1) : text;
   const schema = accepts.startsWith('=') ? { type: 'string', enum: accepts.slice(1).split('|') }
     : accepts === 'array' ? { type: 'array', items: {} }
-      : { type: ['integer', 'number', 'boolean'].includes(accepts) ? accepts : 'string' };
+      : accepts.startsWith('integer<=') ? { type: 'integer', maximum: Number(accepts.slice('integer<='.length)) }
+        : { type: ['integer', 'number', 'boolean'].includes(accepts) ? accepts : 'string' };
   return { in: 'query', name, required, schema };
 }
 

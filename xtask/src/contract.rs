@@ -137,6 +137,10 @@ fn all() -> Result {
     let mut told = Vec::new();
     let mut failures = Vec::new();
     for name in names {
+        let is_cut = |file: &str| apps.join(&name).join("contract").join(file).is_file();
+        if fetch::is_pinned(&name)? && !is_cut("facts.json") && !is_cut("schema.graphql") {
+            failures.push(format!("catalog/apps/{name}: the vendor's description is known but not cut; run `cargo xtask contract {name}`"));
+        }
         match Folder::read(&name).and_then(|folder| folder.committed()) {
             Ok((sources, report)) => told.push((name, sources, report)),
             Err(error) => failures.push(error),

@@ -196,7 +196,16 @@ impl Context<'_> {
         let Some(text) = value.text() else { return };
         if key == "param" || key.ends_with("_param") {
             if !request.query.iter().any(|parameter| parameter.name == text) {
-                request.query.push(Parameter { name: text.to_owned(), value: None, line: value.line() });
+                // The size that is asked for is as fixed as a parameter that is written out.
+                let size = node
+                    .get("paging")
+                    .filter(|_| key == "size_param")
+                    .and_then(|paging| paging.number("size"));
+                request.query.push(Parameter {
+                    name: text.to_owned(),
+                    value: size.map(str::to_owned),
+                    line: value.line(),
+                });
             }
         } else if key == "at" || key.ends_with("_at") {
             let kind = node.get("paging").and_then(|paging| paging.word("kind"));

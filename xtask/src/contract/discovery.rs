@@ -81,7 +81,11 @@ fn accepts(parameter: &Json) -> Accepts {
         .flatten()
         .filter_map(|v| Some(v.as_str()?.to_owned()))
         .collect();
-    let values = if listed.is_empty() {
+    // Numbers are written as texts in these documents.
+    let most = parameter["maximum"].as_str().and_then(|most| most.parse().ok());
+    let values = if let (Some("integer"), Some(most)) = (parameter["type"].as_str(), most) {
+        Values::UpTo(most)
+    } else if listed.is_empty() {
         Values::Typed(parameter["type"].as_str().unwrap_or("string").to_owned())
     } else {
         Values::Listed(listed)

@@ -54,6 +54,8 @@ pub(crate) struct Accepts {
 pub(crate) enum Values {
     /// Any of a type: `string`, `integer`.
     Typed(String),
+    /// A whole number up to this.
+    UpTo(i64),
     /// One of these.
     Listed(Vec<String>),
     /// Names of the answer's fields, with commas between (OData's `$select` and `$expand`).
@@ -61,13 +63,16 @@ pub(crate) enum Values {
 }
 
 impl Accepts {
-    /// Reads `integer`, `string!` (required), `=a|b` (listed) and `fields`.
+    /// Reads `integer`, `integer<=200`, `string!` (required), `=a|b` (listed) and `fields`.
     pub(crate) fn read(text: &str) -> Self {
         let (text, required) = text.strip_suffix('!').map_or((text, false), |text| (text, true));
         let values = match text.strip_prefix('=') {
             Some(listed) => Values::Listed(listed.split('|').map(str::to_owned).collect()),
             None if text == "fields" => Values::Fields,
-            None => Values::Typed(text.to_owned()),
+            None => match text.strip_prefix("integer<=").and_then(|most| most.parse().ok()) {
+                Some(most) => Values::UpTo(most),
+                None => Values::Typed(text.to_owned()),
+            },
         };
         Self { required, values }
     }
@@ -76,6 +81,7 @@ impl Accepts {
     pub(crate) fn write(&self) -> String {
         let text = match &self.values {
             Values::Typed(name) => name.clone(),
+            Values::UpTo(most) => format!("integer<={most}"),
             Values::Listed(all) => format!("={}", all.join("|")),
             Values::Fields => "fields".to_owned(),
         };
@@ -240,7 +246,7 @@ mod tests {
   {"from":"npm x@1 a.json","version":"1","sha256":"ab","licence":"MIT"}
 ],
 "requests": {
-  "GET https://a.example/users": {"parameters":{"$select":"fields","role":"=all|admin","size":"integer!"},"answer":"[#user]"}
+  "GET https://a.example/users": {"parameters":{"$select":"fields","page":"integer<=200","role":"=all|admin","size":"integer!"},"answer":"[#user]"}
 },
 "types": {
   "user": {"id":"integer","^also":["admin"]}

@@ -90,6 +90,12 @@ pub(crate) fn descriptions(app: &str, from: Option<&Path>) -> Result<Vec<Descrip
     Ok(out)
 }
 
+/// Whether a description of the application is known.
+pub(crate) fn is_pinned(app: &str) -> Result<bool> {
+    let json: Json = toml::from_str(SOURCES).map_err(|error| format!("sources.toml: {error}"))?;
+    Ok(json[app].is_array())
+}
+
 fn pins(text: &str, app: &str) -> Result<Vec<Pin>> {
     let json: Json = toml::from_str(text).map_err(|error| format!("sources.toml: {error}"))?;
     let Some(all) = json[app].as_array() else {

@@ -105,7 +105,10 @@ fn accepts(json: &Json, parameter: &Json) -> Result<Accepts> {
     let schema =
         if parameter["schema"].is_object() { resolved(json, &parameter["schema"], 0)? } else { parameter };
     let listed: Vec<String> = schema["enum"].as_array().into_iter().flatten().map(plain).collect();
-    let values = if listed.is_empty() {
+    let values = if let (Some("integer"), Some(most)) = (schema["type"].as_str(), schema["maximum"].as_i64())
+    {
+        Values::UpTo(most)
+    } else if listed.is_empty() {
         Values::Typed(schema["type"].as_str().unwrap_or("string").to_owned())
     } else {
         Values::Listed(listed)

@@ -18,8 +18,10 @@ pub(crate) enum How {
     Page(String),
     /// Only our notes say it.
     Notes,
-    /// It is contradicted, or nothing says it although the vendor has a description.
+    /// Nothing says it, although the vendor has a description.
     Refused(String),
+    /// The description says otherwise.
+    Contradicted(String),
 }
 
 /// One thing that the manifest asks.
@@ -66,6 +68,8 @@ enum Verdict {
     Found(Vec<Found>),
     /// Not there; `true`: this request must have it, whatever the dataset's others have.
     Not(String, bool),
+    /// There, but not so.
+    Against(String),
     /// What is read from a request that is itself unknown; said once, for the request.
     Unasked,
 }
@@ -114,7 +118,7 @@ impl Prover<'_> {
                 let verdict = if lacks.is_empty() {
                     Verdict::Holds(operation.page.clone())
                 } else {
-                    Verdict::Not(format!("it needs the parameter {}", lacks.join(" and ")), true)
+                    Verdict::Against(format!("it needs the parameter {}", lacks.join(" and ")))
                 };
                 self.say(&request.id, request.line, verdict);
             }
@@ -170,7 +174,7 @@ impl Prover<'_> {
         let verdict = if answer.problems.is_empty() {
             Verdict::Holds(None)
         } else {
-            Verdict::Not(answer.problems.join("; "), true)
+            Verdict::Against(answer.problems.join("; "))
         };
         self.say(name, request.line, verdict);
         Ok((Some(Found { shape: answer.shape, page: None }), answer.types))
@@ -206,6 +210,10 @@ impl Prover<'_> {
         let wrong = match values {
             Values::Listed(all) => (!all.iter().any(|one| one == value))
                 .then(|| format!("'{value}' is none of {}", all.join(", "))),
+            Values::UpTo(most) => match value.parse::<i64>() {
+                Ok(number) => (number > *most).then(|| format!("{number} is more than {most}")),
+                Err(_) => Some(format!("'{value}' is no whole number")),
+            },
             Values::Typed(word) if word == "integer" => {
                 value.parse::<i64>().is_err().then(|| format!("'{value}' is no whole number"))
             }
@@ -220,7 +228,7 @@ impl Prover<'_> {
                     .then(|| format!("there is no {name}; {}", self.names(records)))
             }),
         };
-        wrong.map_or_else(|| Verdict::Holds(operation.page.clone()), |why| Verdict::Not(why, true))
+        wrong.map_or_else(|| Verdict::Holds(operation.page.clone()), Verdict::Against)
     }
 
     fn read(&mut self, read: &Read, from: Vec<Found>) -> Verdict {
@@ -236,14 +244,15 @@ impl Prover<'_> {
         for step in &read.steps {
             match self.step(step, &read.path, found) {
                 Ok(after) => found = after,
-                Err(why) => return Verdict::Not(why, read.here),
+                Err(Verdict::Not(why, _)) => return Verdict::Not(why, read.here),
+                Err(other) => return other,
             }
         }
         Verdict::Found(found)
     }
 
     /// What a transform makes of what was found at `at`.
-    fn step(&mut self, step: &Step, at: &str, found: Vec<Found>) -> Result<Vec<Found>> {
+    fn step(&mut self, step: &Step, at: &str, found: Vec<Found>) -> std::result::Result<Vec<Found>, Verdict> {
         let part = |key: &str| step.parts.iter().find(|(name, _)| name == key).map(|(_, path)| path.as_str());
         match (step.word.as_str(), step.value.as_deref()) {
             ("pluck", Some(path)) => {
@@ -265,11 +274,11 @@ impl Prover<'_> {
                 let shapes = found.iter().map(|one| fit::transformed(&step.word, &one.shape));
                 let Some(shapes) = shapes.collect::<Option<Vec<_>>>() else {
                     let described: Vec<String> = found.iter().map(|one| one.shape.to_string()).collect();
-                    return Err(format!(
+                    return Err(Verdict::Against(format!(
                         "{at} is described as {}, to which `{}` does not apply",
                         described.join("|"),
                         step.word
-                    ));
+                    )));
                 };
                 Ok(found
                     .into_iter()
@@ -281,10 +290,18 @@ impl Prover<'_> {
     }
 
     /// What the elements of a list have at a path.
-    fn elements(&mut self, at: &str, found: Vec<Found>, path: &str) -> Result<Vec<Found>> {
+    fn elements(
+        &mut self,
+        at: &str,
+        found: Vec<Found>,
+        path: &str,
+    ) -> std::result::Result<Vec<Found>, Verdict> {
         let elements = self.walk(found.clone(), &format!("*.{path}"));
         if elements.is_empty() {
-            return Err(format!("no answer has {at}.*.{path}; {}", self.names(&each(found))));
+            return Err(Verdict::Not(
+                format!("no answer has {at}.*.{path}; {}", self.names(&each(found))),
+                false,
+            ));
         }
         Ok(elements)
     }
@@ -293,30 +310,38 @@ impl Prover<'_> {
         let mut needed = BTreeSet::new();
         let mut items = Vec::new();
         for (id, (line, verdicts)) in std::mem::take(&mut self.verdicts) {
-            let mut how = self.taken_together(&id, &verdicts);
-            if let How::Refused(_) = how {
-                let pages = self.known.pages;
-                let shown = pages
-                    .pages
-                    .iter()
-                    .find_map(|page| Some((page, page.shows.iter().find(|pattern| means(pattern, &id))?)));
-                let noted = pages.notes.iter().find(|pattern| means(pattern, &id));
-                if let Some((page, pattern)) = shown {
-                    needed.insert(pattern.as_str());
-                    how = How::Page(page.told());
-                } else if let Some(pattern) = noted {
-                    needed.insert(pattern.as_str());
-                    how = How::Notes;
-                } else if !self.known.described {
-                    how = How::Notes;
-                }
-            }
+            let how = self.taken_together(&id, &verdicts);
+            let how = self.known_elsewhere(&id, how, &mut needed);
             items.push(Item { id, line, how });
         }
         let listed =
             self.known.pages.pages.iter().flat_map(|page| &page.shows).chain(&self.known.pages.notes);
-        let stale = listed.filter(|pattern| !needed.contains(pattern.as_str())).cloned().collect();
+        let stale = listed.filter(|pattern| !needed.contains(*pattern)).cloned().collect();
         Report { items, stale, seen: self.seen, used: self.used }
+    }
+
+    /// What no description says may stand on a page or in notes. What a description contradicts, only a page that names it
+    /// and nothing else can say better.
+    fn known_elsewhere(&self, id: &str, how: How, needed: &mut BTreeSet<String>) -> How {
+        let contradicted = matches!(how, How::Contradicted(_));
+        if !contradicted && !matches!(how, How::Refused(_)) {
+            return how;
+        }
+        let pages = self.known.pages;
+        let meant = |pattern: &&String| if contradicted { *pattern == id } else { means(pattern, id) };
+        let shown = pages.pages.iter().find_map(|page| Some((page, page.shows.iter().find(meant)?)));
+        if let Some((page, pattern)) = shown {
+            needed.insert(pattern.clone());
+            return How::Page(page.told());
+        }
+        match pages.notes.iter().find(|pattern| !contradicted && means(pattern, id)) {
+            Some(pattern) => {
+                needed.insert(pattern.clone());
+                How::Notes
+            }
+            None if !contradicted && !self.known.described => How::Notes,
+            None => how,
+        }
     }
 
     /// One verdict from those of all requests: what a request demands for itself, then what any of them has.
@@ -338,6 +363,7 @@ impl Prover<'_> {
                     }
                     must |= alone;
                 }
+                Verdict::Against(why) => return How::Contradicted(why.clone()),
                 Verdict::Unasked => {}
             }
         }
@@ -354,7 +380,7 @@ impl Prover<'_> {
         {
             let shapes: BTreeSet<String> = found.iter().map(|one| one.shape.to_string()).collect();
             let shapes: Vec<String> = shapes.into_iter().collect();
-            return How::Refused(format!("declared {kind}, described as {}", shapes.join("|")));
+            return How::Contradicted(format!("declared {kind}, described as {}", shapes.join("|")));
         }
         // One description that says it is enough; a page is told where nothing else says it.
         pages.into_iter().min_by_key(Option::is_some).flatten().map_or(How::Machine, How::Page)

@@ -58,7 +58,7 @@ pub(crate) fn failures(app: &str, report: &Report) -> Vec<String> {
     for item in &report.items {
         match &item.how {
             How::Refused(why) if why.is_empty() => silent += 1,
-            How::Refused(why) => {
+            How::Refused(why) | How::Contradicted(why) => {
                 out.push(format!("catalog/apps/{app}/app.toml:{}: {}: {why}", item.line, item.id))
             }
             _ => {}

@@ -54,7 +54,7 @@ fn refuses(good: &str, pages: &str, describe: impl Fn(&Wanted, &mut Facts), mist
 const OPENAPI: &str = r##"{
   "servers": [{ "url": "https://api.example.com/v1" }],
   "paths": { "/users": { "get": {
-    "parameters": [{ "in": "query", "name": "role", "schema": { "type": "string", "enum": ["admin", "member"] } }, { "in": "query", "name": "limit", "schema": { "type": "integer" } }],
+    "parameters": [{ "in": "query", "name": "role", "schema": { "type": "string", "enum": ["admin", "member"] } }, { "in": "query", "name": "limit", "schema": { "type": "integer", "maximum": 200 } }],
     "responses": { "200": { "content": { "application/json": { "schema": { "type": "object", "properties": { "items": { "type": "array", "items": { "$ref": "#/components/schemas/User" } }, "next": { "type": "string" } } } } } } }
   } } },
   "components": { "schemas": { "User": { "properties": { "id": { "type": "integer" }, "mail": { "type": "string" }, "groups": { "type": "array", "items": { "properties": { "name": { "type": "string" } } } } } } } }
@@ -137,6 +137,7 @@ fn openapi() {
             format!("{at}:8: GET /users?role: 'owner' is none of admin, member"),
         ),
         ("limit = \"100\"", "limit = \"all\"", format!("{at}:8: GET /users?limit: 'all' is no whole number")),
+        ("limit = \"100\"", "limit = \"300\"", format!("{at}:8: GET /users?limit: 300 is more than 200")),
         (
             "limit =",
             "size =",
@@ -163,6 +164,15 @@ fn a_page_stands_in_for_what_the_description_lacks_and_goes_stale() {
         failures("x", &proven(REST, page, describe)),
         ["catalog/apps/x/contract/pages.toml: users.email: nothing needs it any more; take it out"]
     );
+    // A description that says otherwise is overruled by a page that names the field, not by one that covers it by the way.
+    let wrong = REST.replace("type = \"int\"", "type = \"bool\"");
+    let contradiction = "catalog/apps/x/app.toml:10: users.id: declared bool, described as integer";
+    for (entry, expected) in [("users.*", contradiction), ("users.id", "")] {
+        let found = failures("x", &proven(&wrong, &page.replace("users.email", entry), describe));
+        assert_eq!(found.first().map_or("", String::as_str), expected, "{entry}");
+    }
+    let noted = failures("x", &proven(&wrong, "[notes]\nonly = [\"users.id\"]\n", describe));
+    assert!(noted.iter().any(|one| one == contradiction), "{noted:?}");
     // Notes are never silent where the vendor has a description, and are told where it has none.
     let noted = proven(&manifest, "[notes]\nonly = [\"users.email\"]\n", describe);
     assert!(noted.items.iter().any(|item| item.id == "users.email" && item.how == How::Notes));

@@ -79,6 +79,12 @@ impl<'a> Node<'a> {
         self.get(key)?.text()
     }
 
+    /// A whole number that is a member, as it is written in decimal.
+    pub(crate) fn number(self, key: &str) -> Option<&'a str> {
+        let number = self.get(key)?.value.get_ref().as_integer()?;
+        (number.radix() == 10).then(|| number.as_str())
+    }
+
     /// Whether a member is `true`.
     pub(crate) fn is(self, key: &str) -> bool {
         self.get(key).and_then(|node| node.value.get_ref().as_bool()).unwrap_or(false)
