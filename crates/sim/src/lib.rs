@@ -4,6 +4,7 @@
 pub mod cast;
 pub mod github;
 mod graphql;
+pub mod okta;
 pub mod scim;
 pub mod seed;
 mod server;
