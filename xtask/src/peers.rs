@@ -12,6 +12,10 @@ pub(crate) fn peers() -> Result {
     let mut stages = Stages::default();
     stages.stage("GitHub emulator", || answers(&["github"]));
     stages.stage("Canaille", || answers(&["canaille", "--dir", &folder.to_string_lossy()]));
+    let hub = folder.join("hub");
+    stages.stage("JupyterHub", || answers(&["jupyterhub", "--dir", &hub.to_string_lossy()]));
+    let sign_on = folder.join("glewlwyd");
+    stages.stage("Glewlwyd", || answers(&["glewlwyd", "--dir", &sign_on.to_string_lossy()]));
     stages.stage("contract (Prism and graphql-js)", || {
         answers(&["contract", "--upstream", "http://127.0.0.1:9"])
     });
