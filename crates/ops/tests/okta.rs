@@ -100,7 +100,7 @@ fn unread(snapshot: &Snapshot) -> BTreeMap<&str, &Availability> {
     all.filter(|(_, a)| !matches!(a, Availability::Complete)).collect()
 }
 
-fn lacking<'s>(snapshot: &'s Snapshot) -> Vec<&'s str> {
+fn lacking(snapshot: &Snapshot) -> Vec<&str> {
     let unread = unread(snapshot);
     for (name, availability) in &unread {
         assert!(matches!(availability, Availability::NotApplicable { .. }), "{name}: {availability:?}");
