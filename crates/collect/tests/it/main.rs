@@ -1,5 +1,6 @@
 //! The connector engine against servers of this machine: every mechanism, and every fault over every application.
 
+mod answering;
 mod answers;
 mod auth;
 mod fanout;

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use catalog::manifest::{Auth, AuthKind};
 use catalog::{App, Catalog};
 use collect::{Collected, Credential, Origins, Quiet, RunRequest, Target};
 use model::dataset::{Availability, Snapshot};
-use model::scan::FailureCause;
+use model::scan::{FailureCause, ScanKind};
 use model::time::Duration;
 use serde_json::json;
 
+use crate::answering::{Answering, Pages};
 use crate::support::*;
 
 /// What a server may do, and which causes may come of it.
 fn faults() -> Vec<(&'static str, Answer, Vec<FailureCause>)> {
     use FailureCause::{Credentials, Permission, Protocol, Remote, Throttled};
-    let endless = json(json!([])).with("link", r#"</again>; rel="next""#);
+    let oversized = format!("[\"{}\"]", "x".repeat(2 << 20));
     vec![
         ("401", error(401, "Bad credentials"), vec![Credentials]),
         ("403", error(403, "Forbidden"), vec![Permission, Credentials]),
@@ -31,7 +33,7 @@ fn faults() -> Vec<(&'static str, Answer, Vec<FailureCause>)> {
         ("foreign redirect", status(302).with("location", "https://elsewhere.example/"), vec![Protocol]),
         ("wrong shape", json(json!({ "surprise": [1, 2, 3] })), vec![Protocol]),
         ("a number", json(json!(7)), vec![Protocol]),
-        ("endless", endless, vec![Protocol]),
+        ("oversized", json(json!(null)).body(oversized), vec![Protocol]),
         (
             "gzip bomb",
             json(json!(null)).with("content-encoding", "gzip").body(crate::network::bomb(2)),
@@ -41,13 +43,16 @@ fn faults() -> Vec<(&'static str, Answer, Vec<FailureCause>)> {
     ]
 }
 
-fn credential_of(auth: &catalog::manifest::Auth) -> Credential {
-    let values = auth
-        .kind
-        .fields()
-        .iter()
-        .map(|f| (f.name.to_owned(), format!("value-of-{}-0123456789", f.name).into()))
-        .collect();
+/// A credential in the form that each field wants.
+fn credential_of(auth: &Auth) -> Credential {
+    let value = |name: &str| match name {
+        "private_key" => crate::auth::pem(),
+        "certificate" => include_str!("../tls/good.pem").to_owned(),
+        "key_file" => json!({ "client_email": "a@b.example", "private_key": crate::auth::pem() }).to_string(),
+        _ => format!("value-of-{name}-0123456789"),
+    };
+    let fields = auth.kind.fields();
+    let values = fields.iter().map(|f| (f.name.to_owned(), value(f.name).into())).collect();
     Credential { auth: auth.id.clone(), values }
 }
 
@@ -66,13 +71,9 @@ fn target_of(app: &Arc<App>, url: &str) -> Target {
     }
 }
 
-/// A way to authenticate that needs no request of its own, so that the fault meets the datasets.
-fn plain_auth(app: &App) -> &catalog::manifest::Auth {
-    use catalog::manifest::AuthKind;
-    let simple = |a: &&catalog::manifest::Auth| {
-        matches!(a.kind, AuthKind::Bearer {} | AuthKind::Header { .. } | AuthKind::Basic { .. })
-    };
-    app.manifest.auth.iter().find(simple).unwrap_or(&app.manifest.auth[0])
+/// Whether a way to authenticate takes a request of its own.
+const fn is_bought(auth: &Auth) -> bool {
+    !matches!(auth.kind, AuthKind::Bearer {} | AuthKind::Header { .. } | AuthKind::Basic { .. })
 }
 
 fn judge(name: &str, what: &str, snapshot: &Snapshot, app: &App, causes: &[FailureCause]) {
@@ -82,7 +83,7 @@ fn judge(name: &str, what: &str, snapshot: &Snapshot, app: &App, causes: &[Failu
     for spec in app.datasets_of(kind) {
         let dataset = &snapshot.datasets[&spec.spec.name];
         let place = format!("{name} {kind} {what}: {}", spec.spec.name);
-        assert!(dataset.records.is_empty() || what == "endless", "{place} has records");
+        assert!(dataset.records.is_empty(), "{place} has records");
         match &dataset.availability {
             // An answer without meaning is never "there is none".
             Availability::Complete => panic!("{place} is complete"),
@@ -116,6 +117,7 @@ fn apps() -> Vec<Arc<App>> {
             app.manifest.limits.answer_mib = 1;
             app.manifest.limits.pages = 10;
             app.manifest.limits.request_seconds = 1;
+            app.manifest.limits.requests = 1_000;
             Arc::new(app)
         })
         .collect();
@@ -123,27 +125,51 @@ fn apps() -> Vec<Arc<App>> {
     apps
 }
 
-async fn meets(
+/// Reads every dataset of a scan from a server.
+async fn scanned(
     outbound: &collect::Outbound,
     app: &Arc<App>,
-    what: &str,
-    answer: Answer,
-    causes: &[FailureCause],
-) {
-    let name = app.id.as_str();
-    for kind in model::scan::ScanKind::ALL {
-        if app.datasets_of(kind).next().is_none() {
-            continue;
+    auth: &Auth,
+    kind: ScanKind,
+    answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+) -> (Server, Box<Snapshot>) {
+    let server = Server::start(answer).await;
+    let request = RunRequest::new(kind, START + Duration::hours(3));
+    let (target, credential) = (target_of(app, &server.url), credential_of(auth));
+    let collected = collect::run(outbound, &target, &credential, &server.clock, request, &Quiet).await;
+    let Collected::Done(done) = collected else { panic!("{} {kind}: {collected:?}", app.id) };
+    (server, Box::new(done.snapshot))
+}
+
+fn kinds(app: &Arc<App>) -> impl Iterator<Item = ScanKind> + use<'_> {
+    ScanKind::ALL.into_iter().filter(|kind| app.datasets_of(*kind).next().is_some())
+}
+
+/// That the others fail is worth something only if this passes: by the manifest alone, each scan can be read.
+#[tokio::test]
+async fn every_application_is_read_from_answers_as_its_manifest_describes_them() {
+    let outbound = outbound();
+    for app in apps() {
+        for (auth, kind) in
+            app.manifest.auth.iter().flat_map(|auth| kinds(&app).map(move |kind| (auth, kind)))
+        {
+            let (answering, of) = (Answering::new(&app, Pages::One), auth.clone());
+            let (_, snapshot) = scanned(&outbound, &app, auth, kind, move |seen| {
+                answering.sold(&of, seen).unwrap_or_else(|| answering.answer(seen))
+            })
+            .await;
+            for spec in app.datasets_of(kind).filter(|d| d.spec.required.contains(&kind)) {
+                let dataset = &snapshot.datasets[&spec.spec.name];
+                let place = format!("{} {} {kind}: {}", app.id, auth.id, spec.spec.name);
+                let here = spec.spec.deployments.is_empty()
+                    || spec.spec.deployments.contains(&app.manifest.deployment[0].id);
+                match &dataset.availability {
+                    Availability::Complete => assert!(!dataset.records.is_empty(), "{place} is empty"),
+                    Availability::NotApplicable { .. } if !here => {}
+                    other => panic!("{place}: {other:?}"),
+                }
+            }
         }
-        let answer = answer.clone();
-        let server = Server::start(move |_| answer.clone()).await;
-        let credential = credential_of(plain_auth(app));
-        let request = RunRequest::new(kind, START + Duration::hours(3));
-        let target = target_of(app, &server.url);
-        let collected = collect::run(outbound, &target, &credential, &server.clock, request, &Quiet).await;
-        let Collected::Done(done) = collected else { panic!("{name} {kind} {what}: {collected:?}") };
-        judge(name, what, &done.snapshot, app, causes);
-        assert!(server.count() < 400, "{name} {kind} {what}: {} requests", server.count());
     }
 }
 
@@ -151,9 +177,101 @@ async fn meets(
 async fn every_application_against_every_fault() {
     let outbound = outbound();
     for app in apps() {
-        for (what, answer, causes) in faults() {
-            meets(&outbound, &app, what, answer, &causes).await;
+        let name = app.id.as_str();
+        // How the datasets are asked differs by the way to authenticate in what a refusal means, and in nothing else.
+        let cases = app.manifest.auth.iter().enumerate().flat_map(|(n, auth)| {
+            let faults = faults().into_iter().filter(move |(what, ..)| n == 0 || what.starts_with("40"));
+            faults.map(move |fault| (auth, fault))
+        });
+        for (auth, (what, fault, causes)) in cases {
+            for kind in kinds(&app) {
+                // Tokens are sold, so that the fault meets the datasets.
+                let (answering, of, fault) = (Answering::new(&app, Pages::One), auth.clone(), fault.clone());
+                let (server, snapshot) = scanned(&outbound, &app, auth, kind, move |seen| {
+                    answering.sold(&of, seen).unwrap_or_else(|| fault.clone())
+                })
+                .await;
+                let mut causes = causes.clone();
+                if what == "401" && matches!(auth.kind, AuthKind::Session { .. }) {
+                    // Who has just signed in is known.
+                    causes = vec![FailureCause::Permission];
+                }
+                judge(name, what, &snapshot, &app, &causes);
+                assert!(server.count() < 400, "{name} {kind} {what}: {} requests", server.count());
+            }
         }
+    }
+}
+
+/// The same where tokens are sold: every dataset is unavailable with that cause, and nothing else is asked.
+#[tokio::test]
+async fn every_way_to_authenticate_against_every_fault() {
+    use FailureCause::{Credentials, Protocol};
+    let outbound = outbound();
+    for app in apps() {
+        for auth in app.manifest.auth.iter().filter(|auth| is_bought(auth)) {
+            for (what, fault, mut causes) in faults() {
+                match what {
+                    "401" | "403" | "404" => causes = vec![Credentials],
+                    // A session is known by its cookie alone.
+                    _ if causes == [Protocol] && matches!(auth.kind, AuthKind::Session { .. }) => {
+                        causes.push(Credentials);
+                    }
+                    _ => {}
+                }
+                let Some(kind) = kinds(&app).next() else { continue };
+                let (server, snapshot) = scanned(&outbound, &app, auth, kind, move |_| fault.clone()).await;
+                judge(app.id.as_str(), what, &snapshot, &app, &causes);
+                // Retries, until it is plain that there is no point.
+                assert!(server.count() <= 40, "{} {}: {} requests", app.id, auth.id, server.count());
+            }
+        }
+    }
+}
+
+/// Well-formed answers, each of which says that there is another page.
+#[tokio::test]
+async fn every_application_against_listings_that_never_end() {
+    let outbound = outbound();
+    for app in apps() {
+        let auth = &app.manifest.auth[0];
+        for kind in kinds(&app) {
+            let (answering, of) = (Answering::new(&app, Pages::Endless), auth.clone());
+            let (server, snapshot) = scanned(&outbound, &app, auth, kind, move |seen| {
+                answering.sold(&of, seen).unwrap_or_else(|| answering.answer(seen))
+            })
+            .await;
+            assert!(server.count() <= 1_000, "{} {kind}: {} requests", app.id, server.count());
+            let mut ended = 0;
+            for spec in app.datasets_of(kind) {
+                let dataset = &snapshot.datasets[&spec.spec.name];
+                let place = format!("{} {kind}: {}", app.id, spec.spec.name);
+                match &dataset.availability {
+                    Availability::Partial { fault } | Availability::Unavailable { fault } => {
+                        let budget = fault.detail.contains("`limits.requests`");
+                        assert!(fault.cause == FailureCause::Protocol || budget, "{place}: {}", fault.detail);
+                        ended += 1;
+                    }
+                    Availability::NotApplicable { .. } | Availability::Sweeping { .. } => {}
+                    Availability::Complete => panic!("{place} is complete"),
+                }
+            }
+            assert!(ended > 0, "{} {kind}: nothing was read", app.id);
+        }
+    }
+}
+
+/// Reads every application from an address, with the cause that each dataset is to have.
+async fn unanswered(url: &str, what: &str) {
+    for app in apps() {
+        let kind = kinds(&app).next().unwrap_or(ScanKind::Config);
+        let request = RunRequest::new(kind, START + Duration::hours(3));
+        let auth = &app.manifest.auth[0];
+        let (target, credential, clock) = (target_of(&app, url), credential_of(auth), TestClock::default());
+        let collected = collect::run(&outbound(), &target, &credential, &clock, request, &Quiet).await;
+        let Collected::Done(done) = collected else { panic!("{collected:?}") };
+        judge(app.id.as_str(), what, &done.snapshot, &app, &[FailureCause::Unreachable]);
+        assert_eq!(done.snapshot.cost.requests, 4);
     }
 }
 
@@ -161,15 +279,22 @@ async fn every_application_against_every_fault() {
 async fn every_application_against_a_server_that_never_answers() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     // Connections are made, by the system, and nobody reads them.
+    unanswered(&format!("http://{}", listener.local_addr().unwrap()), "silence").await;
+}
+
+#[tokio::test]
+async fn every_application_against_a_server_that_is_slow() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    for app in apps() {
-        let kind = app.supported().first().copied().unwrap_or(model::scan::ScanKind::Config);
-        let request = RunRequest::new(kind, START + Duration::hours(3));
-        let (target, credential, clock) =
-            (target_of(&app, &url), credential_of(plain_auth(&app)), TestClock::default());
-        let collected = collect::run(&outbound(), &target, &credential, &clock, request, &Quiet).await;
-        let Collected::Done(done) = collected else { panic!("{collected:?}") };
-        judge(app.id.as_str(), "silence", &done.snapshot, &app, &[FailureCause::Unreachable]);
-        assert_eq!(done.snapshot.cost.requests, 4);
-    }
+    // A little at a time, so that there is always something new and never an end.
+    let router = axum::Router::new().fallback(|| async {
+        let drops = futures_util::stream::unfold((), |()| async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            Some((Ok::<_, std::io::Error>(axum::body::Bytes::from_static(b" ")), ()))
+        });
+        axum::body::Body::from_stream(drops)
+    });
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    unanswered(&url, "slow").await;
+    serving.abort();
 }
