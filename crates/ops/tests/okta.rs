@@ -76,17 +76,24 @@ fn service(bed: &Bed) -> Credential {
     }
 }
 
-async fn read(bed: &Bed, credential: &Credential, kind: ScanKind) -> Snapshot {
+fn outbound() -> Outbound {
     let config = OutboundConfig { allow_loopback_http: true, ..OutboundConfig::default() };
-    let outbound = Outbound::new(config).expect("a client without certificates of its own");
+    Outbound::new(config).expect("a client without certificates of its own")
+}
+
+fn target(bed: &Bed) -> Target {
     let origin = bed.server.origin();
-    let target = Target {
+    Target {
         app: Arc::clone(&bed.app),
         deployment: "cloud".to_owned(),
         settings: BTreeMap::from([("subdomain".to_owned(), "acme".to_owned())]),
         origins: Origins::resolve(&bed.app, "cloud", Some("acme"), Some(&origin))
             .expect("a loopback address"),
-    };
+    }
+}
+
+async fn read(bed: &Bed, credential: &Credential, kind: ScanKind) -> Snapshot {
+    let (outbound, target) = (outbound(), target(bed));
     let request = RunRequest::new(kind, bed.clock.now() + Duration::hours(3));
     match collect::run(&outbound, &target, credential, &bed.clock, request, &Quiet).await {
         Collected::Done(done) => done.snapshot,
@@ -118,6 +125,30 @@ async fn both_ways_read_everything_that_identity_engine_has() {
             let expected: &[&str] = if kind == ScanKind::Config { &["bot_protection"] } else { &[] };
             assert_eq!(lacking(&snapshot), expected, "{} {}", credential.auth, kind.as_str());
         }
+    }
+}
+
+#[tokio::test]
+async fn onboarding_tells_the_tenant_and_what_is_missing() {
+    let bed = bed(false).await;
+    let check = async |credential: &Credential| {
+        collect::preflight(&outbound(), &target(&bed), credential, &bed.clock).await.expect("it signs in")
+    };
+    for (credential, person) in [(token("simulated-super"), true), (service(&bed), false)] {
+        let found = check(&credential).await;
+        assert_eq!(
+            (found.identity.tenant_uid.as_str(), found.identity.tenant_name.as_str()),
+            ("00oacme", "acme")
+        );
+        assert_eq!(found.identity.subject.ends_with("@acme.example"), person, "{}", found.identity.subject);
+        for readiness in &found.readiness {
+            assert!(readiness.ready && readiness.gaps.is_empty(), "{}: {readiness:?}", credential.auth);
+        }
+    }
+    let found = check(&token("simulated-reader")).await;
+    for readiness in &found.readiness {
+        assert!(readiness.ready, "{readiness:?}");
+        assert_eq!(readiness.gaps, ["Super Administrator"], "{readiness:?}");
     }
 }
 
