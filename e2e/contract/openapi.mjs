@@ -20,7 +20,8 @@ export function openapiOf(facts) {
     (paths[path] ??= {})[method.toLowerCase()] = {
       parameters: [
         ...[...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => ({ in: 'path', name, required: true, schema: { type: 'string' } })),
-        ...Object.entries(parameters).map(([name, text]) => parameter(name, text)),
+        // `{name}` says which words a placeholder takes; for Prism any will do.
+        ...Object.entries(parameters).filter(([name]) => !name.startsWith('{')).map(([name, text]) => parameter(name, text)),
       ],
       responses: { default: { description: '' } },
     };

@@ -35,8 +35,16 @@ pub(crate) fn describe(json: &Json, asked: &[(String, Vec<String>)], facts: &mut
         let mut parameters = BTreeMap::new();
         for list in [&json["parameters"], &found["parameters"]] {
             for (name, parameter) in list.as_object().into_iter().flatten() {
-                if parameter["location"].as_str() == Some("query") {
-                    parameters.insert(name.clone(), accepts(parameter));
+                let accepts = accepts(parameter);
+                match parameter["location"].as_str() {
+                    Some("query") => {
+                        parameters.insert(name.clone(), accepts);
+                    }
+                    // Of placeholders in the path only those are of interest that take certain words.
+                    Some("path") if matches!(accepts.values, Values::Listed(_)) => {
+                        parameters.insert(format!("{{{name}}}"), accepts);
+                    }
+                    _ => {}
                 }
             }
         }

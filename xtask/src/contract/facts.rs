@@ -32,7 +32,7 @@ impl Source {
 /// What a request takes and answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Operation {
-    /// Query parameters: name to what they accept.
+    /// Query parameters: name to what they accept. `{name}` is a placeholder of the path that takes certain words only.
     pub(crate) parameters: BTreeMap<String, Accepts>,
     /// The answer's form.
     pub(crate) answer: Shape,

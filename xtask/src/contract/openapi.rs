@@ -28,8 +28,17 @@ pub(crate) fn describe(
         for list in [&item["parameters"], &operation["parameters"]] {
             for parameter in list.as_array().into_iter().flatten() {
                 let parameter = resolved(json, parameter, 0)?;
-                if let (Some("query"), Some(name)) = (parameter["in"].as_str(), parameter["name"].as_str()) {
-                    parameters.insert(name.to_owned(), accepts(json, parameter)?);
+                let Some(name) = parameter["name"].as_str() else { continue };
+                let accepts = accepts(json, parameter)?;
+                match parameter["in"].as_str() {
+                    Some("query") => {
+                        parameters.insert(name.to_owned(), accepts);
+                    }
+                    // Of placeholders in the path only those are of interest that take certain words.
+                    Some("path") if matches!(accepts.values, Values::Listed(_)) => {
+                        parameters.insert(format!("{{{name}}}"), accepts);
+                    }
+                    _ => {}
                 }
             }
         }

@@ -107,18 +107,18 @@ impl Prover<'_> {
     fn request(&mut self, request: &Request) -> Result {
         let found = operation(self.known.facts, request);
         match &found {
-            Some((_, operation)) => {
+            Some((key, operation)) => {
                 let given = |name: &str| request.query.iter().any(|parameter| parameter.name == name);
                 let lacks: Vec<&str> = operation
                     .parameters
                     .iter()
-                    .filter(|(name, accepts)| accepts.required && !given(name))
+                    .filter(|(name, accepts)| accepts.required && !given(name) && !name.starts_with('{'))
                     .map(|(name, _)| name.as_str())
                     .collect();
-                let verdict = if lacks.is_empty() {
-                    Verdict::Holds(operation.page.clone())
-                } else {
-                    Verdict::Against(format!("it needs the parameter {}", lacks.join(" and ")))
+                let verdict = match (lacks.is_empty(), misplaced(request, key, operation)) {
+                    (true, None) => Verdict::Holds(operation.page.clone()),
+                    (true, Some(why)) => Verdict::Against(why),
+                    (false, _) => Verdict::Against(format!("it needs the parameter {}", lacks.join(" and "))),
                 };
                 self.say(&request.id, request.line, verdict);
             }
@@ -200,7 +200,12 @@ impl Prover<'_> {
 
     fn parameter(&mut self, parameter: &Parameter, operation: &Operation, records: &[Found]) -> Verdict {
         let Some(Accepts { values, .. }) = operation.parameters.get(&parameter.name) else {
-            let known: Vec<&str> = operation.parameters.keys().map(String::as_str).collect();
+            let known: Vec<&str> = operation
+                .parameters
+                .keys()
+                .map(String::as_str)
+                .filter(|name| !name.starts_with('{'))
+                .collect();
             return Verdict::Not(
                 format!("no such parameter is described; there are {}", known.join(", ")),
                 true,
@@ -348,13 +353,15 @@ impl Prover<'_> {
     fn taken_together(&self, id: &str, verdicts: &[Verdict]) -> How {
         let read = self.reads.get(id);
         let (mut refused, mut must) = (None, false);
-        let mut found: Vec<&Found> = Vec::new();
         let mut pages = Vec::new();
         for verdict in verdicts {
             match verdict {
                 Verdict::Holds(page) => pages.push(page.clone()),
                 Verdict::Found(all) => {
-                    found.extend(all);
+                    // Each request that has it must have it so that it can be read.
+                    if let Some(why) = read.and_then(|read| misfit(read, all)) {
+                        return How::Contradicted(why);
+                    }
                     pages.extend(all.iter().map(|one| one.page.clone()));
                 }
                 Verdict::Not(why, alone) => {
@@ -372,19 +379,34 @@ impl Prover<'_> {
             _ if pages.is_empty() => return How::Refused(String::new()),
             _ => {}
         }
-        if let Some(read) = read
-            && let Some(kind) = read
-                .kind
-                .as_deref()
-                .filter(|kind| !found.iter().any(|one| fit::fits(kind, &read.format, &one.shape)))
-        {
-            let shapes: BTreeSet<String> = found.iter().map(|one| one.shape.to_string()).collect();
-            let shapes: Vec<String> = shapes.into_iter().collect();
-            return How::Contradicted(format!("declared {kind}, described as {}", shapes.join("|")));
-        }
         // One description that says it is enough; a page is told where nothing else says it.
         pages.into_iter().min_by_key(Option::is_some).flatten().map_or(How::Machine, How::Page)
     }
+}
+
+/// Why what was found in one request's answer cannot be read as it is declared; none: it can.
+fn misfit(read: &Read, found: &[Found]) -> Option<String> {
+    let kind = read.kind.as_deref()?;
+    if found.iter().any(|one| fit::fits(kind, &read.format, &one.shape)) {
+        return None;
+    }
+    let shapes: BTreeSet<String> = found.iter().map(|one| one.shape.to_string()).collect();
+    let shapes: Vec<String> = shapes.into_iter().collect();
+    Some(format!("declared {kind}, described as {}", shapes.join("|")))
+}
+
+/// A word in a request's path where the description has a placeholder that takes other words.
+fn misplaced(request: &Request, key: &str, operation: &Operation) -> Option<String> {
+    let template: Vec<&str> = key.split_once(' ')?.1.split('/').collect();
+    let address = request.addresses.iter().find(|one| is_of(one, &emptied(&template.join("/"))))?;
+    template.iter().zip(address.split('/')).find_map(|(placeholder, word)| {
+        match operation.parameters.get(*placeholder).map(|accepts| &accepts.values) {
+            Some(Values::Listed(all)) if word != "{}" && !all.iter().any(|one| one == word) => {
+                Some(format!("'{word}' is none of {}", all.join(", ")))
+            }
+            _ => None,
+        }
+    })
 }
 
 /// The described request that this one is: by the same words first, then with words where the description has a placeholder.

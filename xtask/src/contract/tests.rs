@@ -404,3 +404,39 @@ fn graphql() {
         format!("{at}:6: users#records: no answer has data.users.edges; there are nodes, pageInfo")
     );
 }
+
+#[test]
+fn a_word_stands_for_a_placeholder_only_where_it_is_one_of_its_words() {
+    let text = r##"{ "servers": [{ "url": "https://api.example.com/v1" }], "paths": { "/users/{kind}": { "get": {
+        "parameters": [{ "in": "path", "name": "kind", "required": true, "schema": { "type": "string", "enum": ["human", "bot"] } }],
+        "responses": { "200": { "content": { "application/json": { "schema": { "properties": { "id": { "type": "integer" } } } } } } }
+    } } } }"##;
+    let describe = |wanted: &Wanted, facts: &mut Facts| {
+        openapi::describe(&serde_json::from_str(text).unwrap(), None, wanted, facts).unwrap();
+    };
+    let manifest = "[[deployment]]\n[deployment.hosts.main]\norigin = \"https://api.example.com\"\nbase = \"/v1\"\n[[dataset]]\nname = \"users\"\n\
+        request = [{ path = \"/users/bot\" }]\nfield = [{ name = \"id\", type = \"int\" }]\n";
+    refuses(
+        manifest,
+        "",
+        describe,
+        &[(
+            "/users/bot",
+            "/users/robot",
+            "catalog/apps/x/app.toml:7: GET /users/robot: 'robot' is none of human, bot",
+        )],
+    );
+}
+
+#[test]
+fn each_request_that_has_a_field_must_have_it_readably() {
+    let describe = |wanted: &Wanted, facts: &mut Facts| {
+        let text = OPENAPI.replacen("\"/users\": {", "\"/guests\": { \"get\": { \"responses\": { \"200\": { \"content\": { \"application/json\": { \"schema\": { \"properties\": { \"id\": { \"type\": \"string\" } } } } } } } } }, \"/users\": {", 1);
+        openapi::describe(&serde_json::from_str(&text).unwrap(), None, wanted, facts).unwrap();
+    };
+    let two = REST.replace("request = [", "request = [\n  { path = \"/guests\" },");
+    assert_eq!(
+        failures("x", &proven(&two, "", describe)),
+        ["catalog/apps/x/app.toml:11: users.id: declared int, described as string"]
+    );
+}
