@@ -21,6 +21,8 @@ struct Model {
 struct Entity {
     base: Option<String>,
     fields: BTreeMap<String, Place>,
+    /// Those of the fields that are navigation properties.
+    navigation: BTreeSet<String>,
 }
 
 /// Where an address leads: a type, or a collection of it.
@@ -44,6 +46,10 @@ pub(crate) fn describe(text: &str, root: &str, asked: &[(String, Vec<String>)], 
     }
     for name in model.types.keys() {
         let mut found = Type { fields: model.fields(name), ..Type::default() };
+        let lineage = model.lineage(name);
+        let navigation =
+            lineage.iter().filter_map(|name| model.types.get(name)).flat_map(|entity| &entity.navigation);
+        found.expand = navigation.cloned().collect();
         found.also = model
             .types
             .iter()
@@ -103,7 +109,7 @@ impl Model {
                 "EntityType" | "ComplexType" => {
                     let name = format!("{namespace}.{}", tag.need("Name")?);
                     let base = place(&tag, "BaseType").map(|base| base.name);
-                    model.types.insert(name.clone(), Entity { base, fields: BTreeMap::new() });
+                    model.types.insert(name.clone(), Entity { base, ..Entity::default() });
                     owner = (!tag.empty).then_some(name);
                 }
                 "EnumType" if !tag.closes => {
@@ -113,7 +119,11 @@ impl Model {
                     if let (Some(entity), Some(place)) =
                         (owner.as_ref().and_then(|o| model.types.get_mut(o)), place(&tag, "Type"))
                     {
-                        entity.fields.insert(tag.need("Name")?.to_owned(), place);
+                        let name = tag.need("Name")?.to_owned();
+                        if tag.name == "NavigationProperty" {
+                            entity.navigation.insert(name.clone());
+                        }
+                        entity.fields.insert(name, place);
                     }
                 }
                 "EntitySet" if !tag.closes => {
@@ -293,6 +303,7 @@ mod tests {
         );
         let user = &facts.types["org.graph.user"];
         assert_eq!(user.fields["id"], Shape::Text, "inherited");
+        assert_eq!(user.expand.iter().collect::<Vec<_>>(), ["owned"]);
         assert_eq!(user.fields["state"], Shape::Text, "an enumeration is a text");
         assert!(
             facts.types["org.graph.thing"].also.contains("org.graph.user"),

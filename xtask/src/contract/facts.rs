@@ -174,8 +174,10 @@ impl Facts {
                     .iter()
                     .map(|(field, shape)| (field.clone(), Json::from(shape.to_string())))
                     .collect();
-                if !found.also.is_empty() {
-                    fields.insert(ALSO.to_owned(), found.also.iter().cloned().collect());
+                for (key, names) in [(ALSO, &found.also), (EXPAND, &found.expand)] {
+                    if !names.is_empty() {
+                        fields.insert(key.to_owned(), names.iter().cloned().collect());
+                    }
                 }
                 format!("  {}: {}", Json::from(name.as_str()), Json::from(fields))
             })
@@ -211,6 +213,9 @@ impl Facts {
 /// The key that names a type's variants; no field is called so.
 const ALSO: &str = "^also";
 
+/// The key that names the fields which need `$expand`.
+const EXPAND: &str = "^expand";
+
 /// A request as facts write it, `{ "parameters": { .. }, "answer": ".." }`.
 pub(crate) fn operation(json: &Json, page: Option<&str>) -> Result<Operation> {
     let mut parameters = BTreeMap::new();
@@ -226,9 +231,10 @@ pub(crate) fn operation(json: &Json, page: Option<&str>) -> Result<Operation> {
 pub(crate) fn object(json: &Json, page: Option<&str>) -> Result<Type> {
     let mut found = Type { page: page.map(str::to_owned), ..Type::default() };
     for (name, value) in json.as_object().ok_or("not a table of fields")? {
-        if name == ALSO {
-            let names = value.as_array().ok_or("`^also` is not a list")?;
-            found.also.extend(names.iter().filter_map(|name| Some(name.as_str()?.to_owned())));
+        if name == ALSO || name == EXPAND {
+            let names = value.as_array().ok_or_else(|| format!("`{name}` is not a list"))?;
+            let names = names.iter().filter_map(|name| Some(name.as_str()?.to_owned()));
+            if name == ALSO { found.also.extend(names) } else { found.expand.extend(names) }
         } else {
             let text = value.as_str().ok_or_else(|| format!("{name}: not a text"))?;
             found.fields.insert(name.clone(), Shape::read(text).map_err(|e| format!("{name}: {e}"))?);
@@ -249,7 +255,7 @@ mod tests {
   "GET https://a.example/users": {"parameters":{"$select":"fields","page":"integer<=200","role":"=all|admin","size":"integer!"},"answer":"[#user]"}
 },
 "types": {
-  "user": {"id":"integer","^also":["admin"]}
+  "user": {"id":"integer","^also":["admin"],"^expand":["id"]}
 }
 }
 "##;

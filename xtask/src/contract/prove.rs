@@ -5,7 +5,7 @@ use super::facts::{Accepts, Facts, Operation, Values};
 use super::fit;
 use super::graphql::{self, Schema, Used};
 use super::pages::{Pages, means};
-use super::shape::{Found, Seen, Shape, Types, each, names_at, walk};
+use super::shape::{self, Found, Seen, Shape, Types, each, names_at, walk};
 use crate::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -149,6 +149,11 @@ impl Prover<'_> {
         for read in &request.reads {
             let from = if read.whole { start.clone() } else { records.clone() };
             let verdict = if start.is_empty() { Verdict::Unasked } else { self.read(read, from) };
+            let left_out = if read.whole { None } else { self.left_out(request, read, &records) };
+            let verdict = match (verdict, left_out) {
+                (Verdict::Found(_), Some(why)) => Verdict::Against(why),
+                (verdict, _) => verdict,
+            };
             self.say(&read.id, read.line, verdict);
             self.reads.entry(read.id.clone()).or_insert_with(|| read.clone());
         }
@@ -234,6 +239,24 @@ impl Prover<'_> {
             }),
         };
         wrong.map_or_else(|| Verdict::Holds(operation.page.clone()), Verdict::Against)
+    }
+
+    /// Why an answer that could have a field does not, because of the request's own `$select` or `$expand`.
+    fn left_out(&self, request: &Request, read: &Read, records: &[Found]) -> Option<String> {
+        let names = |name: &str| {
+            let parameter = request.query.iter().find(|parameter| parameter.name == name)?;
+            Some(fit::names(parameter.value.as_deref()?))
+        };
+        let (selected, expanded) = (names("$select"), names("$expand").unwrap_or_default());
+        let first = read.path.split('.').next().unwrap_or_default();
+        if matches!(read.path.as_str(), "" | ".") || first.starts_with('@') || expanded.contains(&first) {
+            return None;
+        }
+        if shape::needs_expand(&self.known.facts.types, records, first) {
+            return Some(format!("{first} is answered only where $expand names it"));
+        }
+        let lacks = selected.is_some_and(|all| !all.contains(&first));
+        lacks.then(|| format!("$select leaves {first} out"))
     }
 
     fn read(&mut self, read: &Read, from: Vec<Found>) -> Verdict {

@@ -151,6 +151,8 @@ pub(crate) struct Type {
     pub(crate) fields: BTreeMap<String, Shape>,
     /// Types whose fields an object of this one may have as well: its variants.
     pub(crate) also: BTreeSet<String>,
+    /// Fields that an answer has only where the request asks for them by `$expand` (OData's navigation properties).
+    pub(crate) expand: BTreeSet<String>,
     /// The page it was read from, where no machine-readable description has it.
     pub(crate) page: Option<String>,
 }
@@ -195,8 +197,10 @@ impl Seen {
                 })
                 .map(|(field, shape)| (field.clone(), shape.without(&kept)))
                 .collect();
+            let fields: BTreeMap<String, Shape> = fields;
             let also = found.also.iter().filter(|other| kept(other)).cloned().collect();
-            out.insert(name.clone(), Type { fields, also, page: None });
+            let expand = found.expand.iter().filter(|field| fields.contains_key(*field)).cloned().collect();
+            out.insert(name.clone(), Type { fields, also, expand, page: None });
         }
         out
     }
@@ -281,6 +285,16 @@ pub(crate) fn each(found: Vec<Found>) -> Vec<Found> {
     found.into_iter().flat_map(item).collect()
 }
 
+/// Whether a field of these places comes only where `$expand` names it.
+pub(crate) fn needs_expand(types: &Types, found: &[Found], field: &str) -> bool {
+    let mut needs = false;
+    for one in found {
+        one.shape
+            .names(&mut |name| needs |= types.get(name).is_some_and(|found| found.expand.contains(field)));
+    }
+    needs
+}
+
 /// The names a place offers, for messages.
 pub(crate) fn names_at(types: &Types, found: &[Found]) -> Vec<String> {
     let mut names = BTreeSet::new();
@@ -304,7 +318,7 @@ mod tests {
             .map(|(name, fields, also)| {
                 let fields = fields.iter().map(|(k, v)| ((*k).to_owned(), Shape::read(v).unwrap())).collect();
                 let also = also.iter().map(|name| (*name).to_owned()).collect();
-                ((*name).to_owned(), Type { fields, also, page: None })
+                ((*name).to_owned(), Type { fields, also, ..Type::default() })
             })
             .collect()
     }

@@ -290,6 +290,12 @@ fn csdl() {
             format!("{at}:8: GET /users?$expand: there is no group; there are @odata.type, groups, id, mail"),
         ),
         (
+            "\"$expand\" = \"groups($select=name)\", ",
+            "",
+            format!("{at}:12: users.groups: groups is answered only where $expand names it"),
+        ),
+        ("\"id,mail\"", "\"id\"", format!("{at}:11: users.mail: $select leaves mail out")),
+        (
             "\"$top\" = \"5\"",
             "top = \"5\"",
             format!(
