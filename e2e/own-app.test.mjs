@@ -83,6 +83,7 @@ test('the guide leads from an empty folder to an onboarded application', async (
     if (name === 'run') {
       const { code, said } = await shell(text);
       assert.equal(code, 0, `the guide's commands\n${text}ended with ${code}:\n${said}`);
+      assert.doesNotMatch(said, /remark:/, 'the examples of the guide are not tight');
       ran += 1;
     } else {
       const file = join(folder, name);

@@ -163,6 +163,18 @@ fn an_example_that_does_not_hold_is_a_mistake_at_its_line() {
 }
 
 #[test]
+fn examples_that_would_not_notice_a_change_are_remarked() {
+    let folder = skeleton();
+    assert_eq!(attempt(&folder, &["--json"]).ended(0).json()["offline"]["remarks"], json!([]));
+    let pass = "pass = \"members_can_invite == false";
+    change(&folder, "checks/members-cannot-invite.md", pass, &format!("{pass} || 1 > 2"));
+    attempt(&folder, &[]).ended(0).says(&[
+        "remark: mine/apps/chat/checks/members-cannot-invite.md: no example would notice this change: ",
+        "Every file loads and every example holds.",
+    ]);
+}
+
+#[test]
 fn a_folder_that_is_none_is_explained() {
     let folder = skeleton();
     std::fs::create_dir(folder.path().join("bare")).expect("made");
@@ -198,6 +210,9 @@ fn what_a_dry_run_needs_is_asked_for() {
     parapet(folder.path(), &[], &["app", "new", "mine", "mail"]).ended(0);
     ask(&[TOKEN], &["--set", "workspace=acme"])
         .says(&["mine holds several applications (chat, mail): choose with --app"]);
+    let refused = ask(&[], &["--set", "workspace=acme", "--app", "chat", "--json"]).json();
+    assert!(refused["dry_run"].is_null(), "{refused}");
+    assert!(refused["refused"].as_str().is_some_and(|s| s.contains("PARAPET_TOKEN is not set")), "{refused}");
     write(&folder, "app.toml", "name = 1");
     ask(&[TOKEN], &["--set", "workspace=acme", "--app", "chat"])
         .says(&["chat does not load; mend what is named"]);

@@ -24,6 +24,8 @@ use crate::{credential, wiring};
 struct Offline {
     /// Everything that is wrong, each with its place.
     problems: Vec<String>,
+    /// What would be better and is not wrong: examples that let a changed check pass.
+    remarks: Vec<String>,
     applications: Vec<Own>,
     cases: Vec<Case>,
 }
@@ -59,11 +61,19 @@ pub(super) async fn run(args: TryArgs) -> Result<ExitCode, Failure> {
     if !args.json {
         tell(&offline);
     }
-    let report = if asks_for_a_dry_run(&args) { Some(dry_run(&args, &folder, &loaded).await?) } else { None };
+    let ran =
+        if asks_for_a_dry_run(&args) { dry_run(&args, &folder, &loaded).await.map(Some) } else { Ok(None) };
+    if args.json {
+        let refused = ran.as_ref().err().map(|failure| &failure.message);
+        let report = ran.as_ref().ok();
+        say(&format!(
+            "{:#}",
+            json!({ "folder": folder, "offline": offline, "dry_run": report, "refused": refused })
+        ));
+    }
+    let report = ran?;
     match (&report, args.json) {
-        (report, true) => {
-            say(&format!("{:#}", json!({ "folder": folder, "offline": offline, "dry_run": report })));
-        }
+        (_, true) => {}
         (Some(report), false) => say(show::people(report).trim_end()),
         (None, false) if offline.problems.is_empty() => say(
             "No dry run: add --set NAME=VALUE (the address, what the manifest asks for) and a credential to read a \
@@ -132,6 +142,10 @@ async fn offline(args: &TryArgs, folder: &Path, loaded: &Loaded) -> Result<Offli
             let wrong = own.iter().flat_map(|c| catalog::examples::failures(c));
             found.problems.extend(wrong.map(|e| placed(&e)));
         }
+        if !args.instead {
+            // Of the built-in checks the tests say this.
+            found.remarks.extend(own.iter().flat_map(|c| loose(c)));
+        }
         found.applications.push(Own {
             id: app.id.to_string(),
             builtin: !of_folder,
@@ -154,6 +168,20 @@ async fn offline(args: &TryArgs, folder: &Path, loaded: &Loaded) -> Result<Offli
         )));
     }
     Ok(found)
+}
+
+/// Changes to a check that none of its examples notices.
+fn loose(check: &catalog::Check) -> Vec<String> {
+    let report = catalog::mutate::one(check);
+    let survivors = report
+        .survivors
+        .iter()
+        .map(|change| format!("{}: no example would notice this change: {change}", check.file.display()));
+    let stale = report
+        .stale
+        .iter()
+        .map(|change| format!("{}: an [[equivalent]] excuses nothing: {change}", check.file.display()));
+    survivors.chain(stale).collect()
 }
 
 /// Folders of applications without a single file, which a loader of files does not see.
@@ -186,6 +214,9 @@ fn take(found: &mut Offline, played: Vec<Played>) {
 fn tell(offline: &Offline) {
     for problem in &offline.problems {
         note(problem);
+    }
+    for remark in &offline.remarks {
+        note(&format!("remark: {remark}"));
     }
     for own in &offline.applications {
         if own.builtin {
