@@ -32,6 +32,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) kinds: &'a [ScanKind],
     /// Leave out what is read over several runs.
     pub(crate) quick: bool,
+    /// Whether passes are told one by one, too.
+    pub(crate) detail: Detail,
 }
 
 /// One scan of the report.
@@ -73,6 +75,7 @@ pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
         credential: args.credential.as_deref(),
         kinds: &args.kinds,
         quick: args.quick,
+        detail: detail(args.format, &args.outcomes),
     };
     let o = &args.outbound;
     let outbound =
@@ -96,6 +99,18 @@ pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
     };
     write(Subject::Report(&report))?;
     Ok(ExitCode::from(exit_code(&report, args.fail_on)))
+}
+
+/// Passes are most of what a scan finds out: they are kept only where they are written.
+fn detail(format: Format, outcomes: &[Outcome]) -> Detail {
+    let passes = match format {
+        Format::Table => false,
+        Format::Csv => outcomes.contains(&Outcome::Pass),
+        Format::Json | Format::Ocsf | Format::Sarif => {
+            outcomes.is_empty() || outcomes.contains(&Outcome::Pass)
+        }
+    };
+    if passes { Detail::All } else { Detail::Findings }
 }
 
 /// What names the tenant before the vendor has.
@@ -146,7 +161,7 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
         let readiness = preflight.readiness.iter().find(|r| r.kind == kind);
         let ran = match readiness {
             Some(r) if !r.ready => Err(r.missing.clone()),
-            _ => Ok(one(&app, &target, &credential, &preflight, kind, outbound, sweep_requests).await),
+            _ => Ok(one(&app, &target, &credential, &preflight, kind, outbound, sweep_requests, asked.detail).await),
         };
         scans.push(Scanned { kind, ran });
     }
@@ -242,6 +257,7 @@ async fn one(
     kind: ScanKind,
     outbound: &Outbound,
     sweep_requests: u32,
+    detail: Detail,
 ) -> Ran {
     let started_at = SystemClock.now();
     let interval = schedule::default_interval(kind);
@@ -274,7 +290,7 @@ async fn one(
                 interval,
             };
             let assessment =
-                assess::assess(&done.snapshot, app, &instance, &Prior::default(), now, Detail::All);
+                assess::assess(&done.snapshot, app, &instance, &Prior::default(), now, detail);
             let records = done.snapshot.datasets.values().map(|d| d.records.len() as u64).sum();
             Ran { started_at, finished_at: now, cost: done.snapshot.cost, records, assessment }
         }

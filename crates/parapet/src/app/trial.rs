@@ -309,6 +309,7 @@ async fn dry_run(args: &TryArgs, folder: &Path, loaded: &Loaded) -> Result<Repor
         credential: args.credential.as_deref(),
         kinds: &[],
         quick: false,
+        detail: assess::Detail::All,
     };
     let target = scan::target(&app, &asked)?;
     let auth = scan::way_to_authenticate(&app, asked.auth)?;

@@ -39,7 +39,7 @@ pub(crate) struct Refused<'a> {
 pub(crate) struct Wanted<'a>(pub(crate) &'a [Outcome]);
 
 impl Wanted<'_> {
-    fn is(self, outcome: Outcome) -> bool {
+    pub(crate) fn is(self, outcome: Outcome) -> bool {
         self.0.is_empty() || self.0.contains(&outcome)
     }
 }

@@ -1,6 +1,7 @@
 //! Everything that is printed: results to standard output, remarks and complaints to standard error.
 
 pub(crate) mod files;
+pub(crate) mod json;
 pub(crate) mod report;
 
 use std::io::{self, Write};

@@ -6,13 +6,12 @@ use catalog::{App, Catalog};
 use model::finding::{CheckResult, Outcome};
 use model::scan::{RunOutcome, ScanKind};
 use model::words;
-use serde_json::{Value, json};
 
 use crate::cli::Format;
 use crate::failure::Failure;
-use crate::output::files::{self, Refused, Subject, Wanted};
-use crate::output::{File, clean, table};
-use crate::scan::{Ran, Report, Scanned};
+use crate::output::files::{self, Subject, Wanted};
+use crate::output::{File, clean, json, table};
+use crate::scan::{Ran, Report};
 use crate::wiring;
 
 /// Writes the report.
@@ -30,13 +29,7 @@ pub(crate) fn write(
             Subject::Report(report) => file.write(people(report).as_bytes()),
             Subject::Refused(_) => Ok(()),
         },
-        Format::Json => {
-            let value = match subject {
-                Subject::Report(report) => machine(report, outcomes),
-                Subject::Refused(refused) => refusal(refused),
-            };
-            file.write(format!("{value:#}\n").as_bytes())
-        }
+        Format::Json => file.write_by(|out| json::write(subject, wanted, out)),
         Format::Csv => file.write_by(|out| files::csv(subject, wanted, out)),
         Format::Ocsf => file.write_by(|out| files::ocsf(subject, catalog, wanted, out)),
         Format::Sarif => file.write_by(|out| files::sarif(subject, catalog, wanted, out)),
@@ -49,10 +42,6 @@ fn mark(outcome: RunOutcome) -> &'static str {
         RunOutcome::Partial(_) => "\u{25b2} partial",
         RunOutcome::Failed(_) => "\u{25a0} failed",
     }
-}
-
-fn title<'a>(app: &'a App, result: &'a CheckResult) -> &'a str {
-    app.checks.iter().find(|c| c.id == result.check).map_or(result.check.as_str(), |c| c.title.as_str())
 }
 
 fn people(report: &Report) -> String {
@@ -141,71 +130,4 @@ fn one(out: &mut String, app: &App, kind: ScanKind, ran: &Ran) {
         }
         let _ = writeln!(out, "{rows}");
     }
-}
-
-/// A scan that was refused before it began.
-fn refusal(refused: &Refused<'_>) -> Value {
-    let now = wiring::now();
-    let fault = refused.fault;
-    json!({
-        "app": refused.app.id, "tenant": refused.tenant,
-        "refused": { "cause": fault.cause, "detail": words::fault_says(fault).plain(now),
-            "remedy": words::remedy(fault, &refused.app.manifest.name).says.plain(now), "fault": fault },
-        "scans": refused.kinds.iter().map(|kind| json!({ "kind": kind, "outcome": "failed", "cause": fault.cause }))
-            .collect::<Vec<_>>(),
-    })
-}
-
-fn machine(report: &Report, outcomes: &[Outcome]) -> Value {
-    let i = &report.preflight.identity;
-    json!({
-        "app": report.app.id, "tenant": i.tenant_name, "tenant_uid": i.tenant_uid, "subject": i.subject,
-        "granted": i.granted, "credential_expires_at": i.expires_at, "excess_permissions": report.preflight.excess,
-        "warnings": report.preflight.warnings,
-        "scans": report.scans.iter().map(|s| scan_json(report, s, outcomes)).collect::<Vec<_>>(),
-    })
-}
-
-fn scan_json(report: &Report, scan: &Scanned, outcomes: &[Outcome]) -> Value {
-    let app = &report.app;
-    let ran = match &scan.ran {
-        Ok(ran) => ran,
-        Err(missing) => {
-            return json!({ "kind": scan.kind, "outcome": "not_enabled", "missing_permissions": missing });
-        }
-    };
-    let a = &ran.assessment;
-    let now = wiring::now();
-    let detail = a.fault.as_ref().map(|f| words::fault_says(f).plain(now));
-    let remedy = a.fault.as_ref().map(|f| words::remedy(f, &app.manifest.name).says.plain(now));
-    let subjects = |s: &Option<assess::Subjects>, shape: &model::value::Shape| {
-        s.as_ref().map(|s| {
-            json!({ "complete": s.complete, "records": s.records.iter().map(|r| r.to_json(shape)).collect::<Vec<_>>() })
-        })
-    };
-    let results = a.results.iter().filter(|r| outcomes.is_empty() || outcomes.contains(&r.outcome));
-    json!({
-        "kind": scan.kind, "outcome": a.outcome.as_str(), "cause": a.outcome.cause(), "detail": detail, "remedy": remedy,
-        "fault": a.fault, "started_at": ran.started_at, "finished_at": ran.finished_at, "records": ran.records,
-        "cost": ran.cost,
-        "gaps": a.gaps.iter().map(|g| json!({ "dataset": g.dataset, "title": g.title, "required": g.required,
-            "reason": g.reason, "fault": g.fault })).collect::<Vec<_>>(),
-        "results": results.map(|r| result_json(report, r)).collect::<Vec<_>>(),
-        "tallies": a.tallies,
-        "accounts": subjects(&a.accounts, &model::account::SHAPE),
-        "plugins": subjects(&a.plugins, &model::plugin::SHAPE),
-    })
-}
-
-fn result_json(report: &Report, result: &CheckResult) -> Value {
-    let mut value = json!(result);
-    value["title"] = json!(title(&report.app, result));
-    value["uid"] = json!(export::identity::of(
-        &report.app.id,
-        &report.preflight.identity.tenant_uid,
-        &result.check,
-        &result.resource_kind,
-        Some(&result.resource),
-    ));
-    value
 }
