@@ -35,14 +35,19 @@ use std::path::{Path, PathBuf};
 /// How `schema.graphql` begins, before it says what it was cut out of.
 const SCHEMA_SOURCE: &str = "# Cut out of ";
 
-/// `contract`: prove all. `contract APP [--from PATH]`: cut the application's facts anew, then prove it.
+/// `contract`: prove all. `contract APP [--from PATH]`: cut the application's facts anew, then prove it. `contract --list APP`:
+/// everything it asks, and how each is known.
 pub(crate) fn contract(arguments: &[String]) -> Result {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         [] => all(),
+        ["--list", app] => {
+            shares::list(&Folder::read(app)?.committed()?.1);
+            Ok(())
+        }
         [app] if !app.starts_with('-') => cut(app, None),
         [app, "--from", path] if !app.starts_with('-') => cut(app, Some(Path::new(path))),
-        _ => Err("usage: contract [APP [--from FILE-OR-FOLDER]]".to_owned()),
+        _ => Err("usage: contract [APP [--from FILE-OR-FOLDER] | --list APP]".to_owned()),
     }
 }
 

@@ -41,6 +41,7 @@ cargo xtask COMMAND
   contract            prove every request and field of every application by the vendors' descriptions, offline
   contract APP [--from FILE-OR-FOLDER]
                       cut the facts about one application anew (downloads the pinned package without --from)
+  contract --list APP everything an application asks, and how each is known
   peers               start every server the tests talk to once, and stop it
 ";
 

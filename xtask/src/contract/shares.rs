@@ -43,6 +43,22 @@ fn lines(told: &[(String, Vec<String>, Report)]) -> Vec<String> {
     out
 }
 
+/// Prints everything that is asked, in the manifest's order, and how each is known.
+pub(crate) fn list(report: &Report) {
+    let mut items: Vec<_> = report.items.iter().collect();
+    items.sort_by_key(|item| item.line);
+    for item in items {
+        let how = match &item.how {
+            How::Machine => "the vendor's description",
+            How::Page(told) => told,
+            How::Notes => "the fact sheet only",
+            How::Refused(why) if why.is_empty() => "REFUSED with its request",
+            How::Refused(why) | How::Contradicted(why) => &format!("REFUSED: {why}"),
+        };
+        println!("{:>5}  {}: {how}", item.line, item.id);
+    }
+}
+
 /// A share without rounding up to the whole: 99.96 % is not 100 %.
 fn percent(part: usize, all: usize) -> String {
     match (part * 1000).checked_div(all) {

@@ -6,7 +6,7 @@ use super::graphql::Schema;
 use super::pages::{self, Pages};
 use super::prove::{How, Known, Report, prove};
 use super::shares::failures;
-use super::{asks, csdl, discovery, graphql_cut, openapi, scim};
+use super::{Folder, asks, csdl, discovery, graphql_cut, openapi, scim};
 use std::collections::BTreeMap;
 
 type Wanted = [(String, Vec<String>)];
@@ -445,4 +445,47 @@ fn each_request_that_has_a_field_must_have_it_readably() {
         failures("x", &proven(&two, "", describe)),
         ["catalog/apps/x/app.toml:11: users.id: declared int, described as string"]
     );
+}
+
+/// What is proven of the real catalogue would not be proven of the slightest other thing.
+#[test]
+fn nothing_is_proven_by_being_asked() {
+    let apps = std::fs::read_dir(crate::tools::root().join("catalog/apps")).unwrap().flatten();
+    let mut proven = 0;
+    for app in apps.map(|entry| entry.file_name().to_string_lossy().into_owned()) {
+        let folder = Folder::read(&app).unwrap();
+        let facts =
+            folder.own("facts.json").unwrap().map(|text| Facts::read(&text).unwrap()).unwrap_or_default();
+        let schema = folder.own("schema.graphql").unwrap().map(|text| Schema::read(&text).unwrap());
+        let machine = |asked: &[asks::Request]| {
+            let known = Known {
+                facts: &facts,
+                described: true,
+                schema: schema.as_ref(),
+                documents: &folder.documents,
+                pages: &Pages::default(),
+            };
+            let items = prove(asked, &known).unwrap().items;
+            items.into_iter().filter(|item| item.how == How::Machine).map(|item| item.id).collect::<Vec<_>>()
+        };
+        let asked = folder.asked().unwrap();
+        proven += machine(&asked).len();
+        let mut elsewhere = asked.clone();
+        elsewhere
+            .iter_mut()
+            .for_each(|one| one.addresses.iter_mut().for_each(|at| at.push_str("/elsewhere/still")));
+        let documents = |id: &String| folder.documents.contains_key(id);
+        let left: Vec<_> = machine(&elsewhere).into_iter().filter(|id| id.starts_with("GET ")).collect();
+        assert_eq!(left, [""; 0], "{app}: at another address");
+        let mut otherwise = asked;
+        for one in &mut otherwise {
+            one.query.iter_mut().for_each(|parameter| parameter.name.push_str("_other"));
+            one.reads.iter_mut().for_each(|read| read.path.push_str("_other"));
+        }
+        let is_request = |id: &String| id.contains(' ') && !id.contains('?');
+        let left: Vec<_> =
+            machine(&otherwise).into_iter().filter(|id| !is_request(id) && !documents(id)).collect();
+        assert_eq!(left, [""; 0], "{app}: by another name");
+    }
+    assert!(proven > 500, "only {proven} things were proven at all");
 }
