@@ -3,30 +3,40 @@
 
 use std::fmt::Write as _;
 
-use super::{code, table};
+use super::{code, table, words};
 use crate::manifest::SOURCES;
 
 /// One type of the vocabulary.
-struct Item<'s> {
-    name: &'s str,
+pub(super) struct Item<'s> {
+    pub(super) name: &'s str,
     docs: String,
-    is_enum: bool,
+    pub(super) is_enum: bool,
     /// Fields of a struct, or variants of an enumeration.
-    members: Vec<Member<'s>>,
+    pub(super) members: Vec<Member<'s>>,
 }
 
-struct Member<'s> {
-    name: String,
-    kind: &'s str,
-    optional: bool,
+/// A field or a variant.
+pub(super) struct Member<'s> {
+    pub(super) name: String,
+    pub(super) kind: &'s str,
+    pub(super) optional: bool,
     docs: String,
     /// Fields of a variant.
-    inner: Vec<Member<'s>>,
+    pub(super) inner: Vec<Member<'s>>,
+    /// It stands for the fields of another type.
+    pub(super) flattened: bool,
+}
+
+/// The types of a manifest.
+pub(super) fn vocabulary() -> Vec<Item<'static>> {
+    SOURCES.into_iter().flat_map(items).collect()
 }
 
 /// The page.
 pub(super) fn page() -> String {
-    let items: Vec<Item<'_>> = SOURCES.into_iter().flat_map(items).collect();
+    let items = vocabulary();
+    let uses = words::of_examples(&items);
+    let shown = |word: &str| uses.get(word).map(|example| code(example)).unwrap_or_default();
     let mut out = "# The manifest\n\n`catalog/apps/<app>/app.toml` says all that Parapet knows about an application's API. Its vocabulary \
                    is closed: what is not listed here is an error with file, line and column. A skeleton: \
                    `parapet app new FOLDER ID`.\n\nPaths into answers are names with dots between them; a number is a \
@@ -42,15 +52,18 @@ pub(super) fn page() -> String {
                 } else {
                     format!(" = {}", kind(member.kind, &items))
                 };
-                let _ = writeln!(out, "- {}{payload}: {}", code(&member.name), lower(&member.docs));
+                let word = format!("{}.{}", item.name, member.name);
+                let (name, text) = (code(&member.name), lower(&member.docs));
+                let _ = writeln!(out, "- {name}{payload}: {text} Example: {}", shown(&word));
                 for inner in &member.inner {
                     let needed = if inner.optional { "" } else { ", needed" };
                     let _ = writeln!(
                         out,
-                        "  - {} ({}{needed}): {}",
+                        "  - {} ({}{needed}): {} Example: {}",
                         code(&inner.name),
                         kind(inner.kind, &items),
-                        lower(&inner.docs)
+                        lower(&inner.docs),
+                        shown(&format!("{word}.{}", inner.name))
                     );
                 }
             }
@@ -60,10 +73,11 @@ pub(super) fn page() -> String {
                 .iter()
                 .map(|m| {
                     let needed = if m.optional { "" } else { "yes" };
-                    vec![code(&m.name), kind(m.kind, &items), needed.to_owned(), m.docs.clone()]
+                    let example = shown(&format!("{}.{}", item.name, m.name));
+                    vec![code(&m.name), kind(m.kind, &items), needed.to_owned(), m.docs.clone(), example]
                 })
                 .collect();
-            out.push_str(&table(&["Field", "Type", "Needed", "Meaning"], &rows));
+            out.push_str(&table(&["Field", "Type", "Needed", "Meaning", "Example"], &rows));
         }
     }
     out
@@ -181,7 +195,7 @@ fn members<'s>(body: &[&'s str], is_enum: bool, all_optional: bool) -> Vec<Membe
         } else {
             renamed.map_or(name, str::to_owned)
         };
-        members.push(Member { name, kind, optional, docs: plain(&docs), inner });
+        members.push(Member { name, kind, optional, docs: plain(&docs), inner, flattened });
         docs.clear();
         (renamed, flattened) = (None, false);
         is_optional = all_optional;

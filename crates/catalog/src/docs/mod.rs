@@ -3,6 +3,7 @@
 mod app;
 mod checks;
 mod manifest;
+mod words;
 
 use std::collections::BTreeMap;
 

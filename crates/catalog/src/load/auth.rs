@@ -187,14 +187,14 @@ fn slots(
             cx.error(&at, format!("`{place}` is not a place in the body"), remedy);
             continue;
         }
-        let overlaps = |other: &&str| match body {
-            LoginBody::Form => **other == *place,
+        let overlaps = |other: &str| match body {
+            LoginBody::Form => *other == *place,
             LoginBody::Json => {
                 let (a, b) = (steps(place), steps(other));
                 a.iter().zip(&b).all(|(a, b)| a == b)
             }
         };
-        if taken.iter().any(|other| overlaps(&other)) {
+        if taken.iter().any(|other| overlaps(other)) {
             cx.error(&at, format!("`{place}` is taken in the body"), "Give each part a place of its own");
         }
         taken.push(place);

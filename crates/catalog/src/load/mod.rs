@@ -20,3 +20,5 @@ pub(crate) mod tree;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod word_tests;

@@ -38,16 +38,65 @@ impl Answering {
             Some(text) => seen.method == "POST" && seen.json()["query"].as_str() == Some(&**text),
             None => seen.method == "GET" && self.is_path(&r.spec.host, &r.spec.path, &seen.path),
         };
+        // How many constant parameters it has, if it has them all: the more, the likelier it is meant.
         let same_query = |r: &RequestSpec| {
-            let constant = r.spec.query.iter().filter(|(_, v)| !v.contains('{'));
-            constant.into_iter().all(|(name, value)| seen.q(name) == Some(value))
+            let mut constant = r.spec.query.iter().filter(|(_, v)| !v.contains('{'));
+            let count = constant.clone().count();
+            constant.all(|(name, value)| seen.q(name) == Some(value)).then_some(count)
         };
         let fitting: Vec<_> = requests.filter(|(_, r)| fits(r)).collect();
+        let meant = fitting.iter().filter_map(|f| Some((same_query(f.1)?, f))).max_by_key(|(n, _)| *n);
         // A next page may have an address of its own.
-        match fitting.iter().find(|(_, r)| same_query(r)).or(fitting.first()) {
+        match meant.map(|(_, f)| f).or(fitting.first()) {
             Some((dataset, request)) => self.records(dataset, request, seen),
             None => error(404, "nobody's request"),
         }
+    }
+
+    /// What tells about the tenant and the credential, if this is a request for it.
+    pub(crate) fn about(&self, auth: &Auth, seen: &Seen) -> Option<Answer> {
+        let identity = &self.app.manifest.identity;
+        let granted = auth.granted.as_ref().and_then(|g| Some((g.read.as_ref()?, json!(["everything"]))));
+        let expiry =
+            auth.expiry.as_ref().and_then(|e| Some((e.read.as_ref()?, json!("2026-01-08T00:00:00Z"))));
+        let subject = auth.subject.as_ref().map(|s| (s, json!("parapet")));
+        let mut told = vec![
+            (&identity.host, &identity.path, identity.tenant_uid.as_str(), json!("uid-1")),
+            (&identity.host, &identity.path, identity.tenant_name.as_str(), json!("Acme")),
+        ];
+        told.extend(
+            [granted, expiry, subject]
+                .into_iter()
+                .flatten()
+                .filter_map(|(read, value)| Some((&read.host, read.path.as_ref()?, read.at.as_str(), value))),
+        );
+        let mut body = json!({});
+        let mut any = false;
+        for (host, path, at, value) in told {
+            if self.is_path(host, path, &seen.path) {
+                any = true;
+                if at != "@origin" {
+                    put(&mut body, at, value);
+                }
+            }
+        }
+        let mut answer = json(body);
+        if let Some(header) = auth.granted.as_ref().and_then(|g| g.header.as_ref()) {
+            answer = answer.with(header, "everything");
+        }
+        if let Some(header) = auth.expiry.as_ref().and_then(|e| e.header.as_ref()) {
+            answer = answer.with(header, "2026-01-08 00:00:00 UTC");
+        }
+        (any && seen.method == "GET").then_some(answer)
+    }
+
+    /// Fields that say where a setting was made or what is above a unit: for all, above all.
+    fn is_top(&self, dataset: &DatasetSpec, field: &Field) -> bool {
+        let name = Some(field.name.as_str());
+        self.app.manifest.dataset.iter().filter_map(|d| d.resolve.as_ref()).any(|r| {
+            (r.from == dataset.spec.name && (name == Some(&r.unit) || name == r.alone.as_deref()))
+                || (r.tree.as_ref() == Some(&dataset.spec.name) && name == r.parent.as_deref())
+        })
     }
 
     /// The answer of the endpoint that sells tokens or begins sessions, if this is a request to it.
@@ -65,7 +114,7 @@ impl Answering {
                 Some(status(200).with("set-cookie", format!("{name}=s-0123456789abcdef")))
             }
             AuthKind::AppInstallation { installation, .. } if is(installation) => {
-                Some(json(json!({ "id": 77, "permissions": {} })))
+                Some(json(json!({ "id": 77, "app_slug": "parapet", "permissions": {} })))
             }
             AuthKind::AppInstallation { token: to, .. } if is(to) => {
                 Some(json(json!({ "token": "at-0123456789abcdef" })))
@@ -154,6 +203,9 @@ impl Answering {
             if field.path.as_deref() == Some(".") && field.each.is_none() {
                 return sample(field, n);
             }
+        }
+        for field in dataset.spec.field.iter().filter(|f| self.is_top(dataset, f)) {
+            put(&mut record, field.path.as_deref().unwrap_or(&field.name), Json::Null);
         }
         record
     }
@@ -257,7 +309,7 @@ fn put(json: &mut Json, path: &str, value: Json) {
         };
         if steps.peek().is_none() {
             // An object that another field has filled stays.
-            if !(next.as_object().is_some_and(|o| !o.is_empty()) && !value.is_object()) {
+            if next.as_object().is_none_or(Map::is_empty) || value.is_object() {
                 *next = value;
             }
             return;

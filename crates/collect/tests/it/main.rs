@@ -17,3 +17,4 @@ mod session;
 mod support;
 mod throttle;
 mod tls;
+mod words;

@@ -44,7 +44,7 @@ fn faults() -> Vec<(&'static str, Answer, Vec<FailureCause>)> {
 }
 
 /// A credential in the form that each field wants.
-fn credential_of(auth: &Auth) -> Credential {
+pub(crate) fn credential_of(auth: &Auth) -> Credential {
     let value = |name: &str| match name {
         "private_key" => crate::auth::pem(),
         "certificate" => include_str!("../tls/good.pem").to_owned(),
@@ -56,7 +56,7 @@ fn credential_of(auth: &Auth) -> Credential {
     Credential { auth: auth.id.clone(), values }
 }
 
-fn target_of(app: &Arc<App>, url: &str) -> Target {
+pub(crate) fn target_of(app: &Arc<App>, url: &str) -> Target {
     let deployment = app.manifest.deployment[0].id.clone();
     let settings = app
         .manifest
@@ -126,7 +126,7 @@ fn apps() -> Vec<Arc<App>> {
 }
 
 /// Reads every dataset of a scan from a server.
-async fn scanned(
+pub(crate) async fn scanned(
     outbound: &collect::Outbound,
     app: &Arc<App>,
     auth: &Auth,
@@ -141,7 +141,7 @@ async fn scanned(
     (server, Box::new(done.snapshot))
 }
 
-fn kinds(app: &Arc<App>) -> impl Iterator<Item = ScanKind> + use<'_> {
+pub(crate) fn kinds(app: &Arc<App>) -> impl Iterator<Item = ScanKind> + use<'_> {
     ScanKind::ALL.into_iter().filter(|kind| app.datasets_of(*kind).next().is_some())
 }
 

@@ -1,0 +1,127 @@
+//! Mistakes with the richer words: ways to authenticate, datasets that are worked out, paces.
+
+use std::fmt::Write as _;
+
+use super::tests::{APP, load, report, sound};
+
+#[test]
+fn sign_in_of_service_accounts() {
+    let session = |more: &str| format!("kind = \"session\"\nlogin = {{ path = \"/sign-in\" }}\n{more}");
+    let cases = [
+        "kind = \"session\"".to_owned(),
+        session("login_url = \"x\""),
+        session("body = \"xml\""),
+        session("password_at = \"\""),
+        session("username_at = \"auth\"\npassword_at = \"auth.password\""),
+        session("extra = { username = \"root\" }"),
+        session("extra = { keep = [1] }"),
+        session("cookie = \"a b\""),
+        session("").replace("/sign-in", "/{team}/sign-in"),
+    ];
+    let cases: Vec<(&str, &str)> = cases.iter().map(|new| ("kind = \"bearer\"", new.as_str())).collect();
+    insta::assert_snapshot!(report(APP, &cases));
+    // Over two origins, it would have to be shown to one that did not begin it.
+    let two = "[deployment.hosts.main]\norigin = \"https://api.example.com\"";
+    let mut files = sound();
+    let text = files.get_mut(APP).expect("it is there");
+    assert!(text.contains(two), "the skeleton has changed:\n{text}");
+    *text = text
+        .replace("kind = \"bearer\"", &session(""))
+        .replace(two, &format!("[deployment.hosts.other]\norigin = \"https://b.example.com\"\n{two}"));
+    let errors: Vec<String> = load(&files).errors.iter().map(ToString::to_string).collect();
+    assert!(errors.iter().any(|e| e.contains("different origins")), "{errors:?}");
+}
+
+#[test]
+fn tokens_that_are_bought() {
+    let client =
+        |more: &str| format!("kind = \"client_credentials\"\ntoken = {{ path = \"/token\" }}\n{more}");
+    let cases = [
+        client("client_auth = \"jwt\""),
+        client("extra = { scope = \"x\" }"),
+        client("extra = { account = \"{team}\" }"),
+        client("scope_by_permission = true"),
+        client("scope_refused = [\"\"]"),
+        client("subject_title = \"Act as\""),
+        "kind = \"jwt_bearer\"\nkey = \"pem\"\ntoken = { path = \"/token\" }".to_owned(),
+        "kind = \"jwt_bearer\"".to_owned(),
+    ];
+    let cases: Vec<(&str, &str)> = cases
+        .iter()
+        .map(|new| ("kind = \"bearer\"", new.as_str()))
+        .chain([
+            ("base = \"/v1\"", "base = \"/v1\"\nscope = \"x\""),
+            ("granted = { header = \"X-Scopes\" }", "granted = { claim = \"roles\" }"),
+            ("granted = { header = \"X-Scopes\" }", "granted = { header = \"X-Scopes\", claim = \"roles\" }"),
+        ])
+        .collect();
+    insta::assert_snapshot!(report(APP, &cases));
+    // Where scopes are asked for by permission, every dataset says which.
+    let mut files = sound();
+    let text = files.get_mut(APP).expect("it is there");
+    *text = text
+        .replace("kind = \"bearer\"", &client("scope_by_permission = true"))
+        .replace("granted = { header = \"X-Scopes\" }\n", "")
+        .replace("permission = { token = [] }\n", "");
+    let errors: Vec<String> = load(&files).errors.iter().map(ToString::to_string).collect();
+    assert!(errors.iter().any(|e| e.contains("does not say its permission")), "{errors:?}");
+}
+
+#[test]
+fn datasets_that_are_worked_out() {
+    const WHOLE: &str = "\n[[dataset]]\nname = \"made\"\ntitle = \"Made\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nlatest = { by = \"rank\", gone = \"rank < 0\" }\nkey = \"name\"\nrequest = [{ path = \"/made\" }]\nfield = [{ name = \"name\", type = \"string\" }, { name = \"unit\", type = \"string\" }, { name = \"rank\", type = \"int\" }, { name = \"value\", type = \"map<bool>\" }]\n\n[[dataset]]\nname = \"holding\"\ntitle = \"What holds\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"\nresolve = { from = \"made\", setting = \"name\", unit = \"unit\", rank = \"rank\", merge = \"value\", defaults = \"defaults.toml\" }\nfield = [{ name = \"id\", type = \"string\", each = \"@key\" }, { name = \"value\", type = \"map<bool>\" }]\n";
+    const FILE: &str = "[[default]]\nsetting = \"mail\"\nsource = \"https://d.example/\"\nfields = { value = { on = true } }\n";
+    let mut out = String::new();
+    for (old, new) in [
+        ("", ""),
+        ("from = \"made\"", "from = \"holding\""),
+        ("setting = \"name\",", "setting = \"value\","),
+        ("rank = \"rank\"", "rank = \"unit\""),
+        ("merge = \"value\"", "merge = \"rank\""),
+        ("unit = \"unit\",", "unit = \"unti\","),
+        ("merge = \"value\",", "parent = \"name\","),
+        ("merge = \"value\",", "tree = \"nobody\","),
+        ("each = \"@key\"", "each = \"@kye\""),
+        (
+            "{ name = \"value\", type = \"map<bool>\" }]\n\n[[dataset]]",
+            "{ name = \"value\", type = \"string\" }]\n\n[[dataset]]",
+        ),
+        ("key = \"id\"\n", ""),
+        ("key = \"id\"\n", "key = \"id\"\nrequest = [{ path = \"/x\" }]\n"),
+        (
+            "scans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"",
+            "scans = [\"config\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"",
+        ),
+        ("defaults.toml", "scopes.toml"),
+        ("by = \"rank\"", "by = \"unit\""),
+        ("by = \"rank\"", "by = \"when\""),
+        ("rank < 0", "rnak < 0"),
+        ("https://d.example/\"\nfields", "d.example\"\nfields"),
+        ("value = { on", "vlaue = { on"),
+        ("on = true", "on = 1"),
+        ("setting = \"mail\"", "setting = \"\""),
+    ] {
+        let (app, file) = (WHOLE.replacen(old, new, 1), FILE.replacen(old, new, 1));
+        assert!(old.is_empty() || app != WHOLE || file != FILE, "{old}");
+        let mut files = sound();
+        files.get_mut(APP).expect("it is there").push_str(&app);
+        files.insert("apps/acme/defaults.toml".to_owned(), file);
+        let _ = writeln!(out, "{old}  ->  {new}");
+        for error in load(&files).errors {
+            let _ = writeln!(out, "    {error}");
+        }
+    }
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn paces() {
+    let throttle = |text: &str| format!("{text}\n\n[identity]");
+    let cases = [
+        throttle("[throttle]\nper_minute = 0"),
+        throttle("[throttle]\nper_minute = 9\nper_second = 1"),
+        throttle("[throttle]\nburst = 9"),
+    ];
+    let cases: Vec<(&str, &str)> = cases.iter().map(|new| ("[identity]", new.as_str())).collect();
+    insta::assert_snapshot!(report(APP, &cases));
+}
