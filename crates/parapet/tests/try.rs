@@ -440,12 +440,16 @@ fn what_is_wrong_with_a_fixture_is_told_with_its_place() {
 }
 
 #[test]
-fn the_built_in_catalogue_can_be_worked_on_in_its_place() {
+fn every_fixture_of_the_built_in_catalogue_leads_to_what_is_expected() {
     let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let place = catalog.display().to_string();
     let report = parapet(folder.path(), &[], &["app", "try", &place, "--instead", "--json"]).json();
-    assert_eq!(report["offline"]["problems"], json!([]));
+    assert_eq!(
+        report["offline"]["problems"],
+        json!([]),
+        "`parapet app try catalog --instead --accept` writes what was found; read the difference"
+    );
     let cases = report["offline"]["cases"].as_array().expect("cases");
     assert!(cases.len() >= 5 && cases.iter().all(|c| c["holds"] == true), "{cases:?}");
 }

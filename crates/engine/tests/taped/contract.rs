@@ -3,14 +3,15 @@
 
 use serde_json::Value as Json;
 
-use crate::tape::{Player, cases};
-use crate::{peer, scan};
+use sim::tape::Player;
+
+use crate::{peer, scan, tape};
 
 #[tokio::test]
 async fn no_request_of_a_scan_violates_the_description() {
-    let case = cases().into_iter().find(|c| c.app == "github" && c.name == "owner").expect("the case exists");
-    let player = Player::start(&case.tape).await;
-    let Some(proxy) = peer::Peer::start("contract", &["--upstream", &player.address]) else { return };
+    let case = tape::case("github", "owner");
+    let player = Player::start(&case.tape).await.expect("a free port on loopback");
+    let Some(proxy) = peer::Peer::start("contract", &["--upstream", player.address()]) else { return };
     let app = scan::app(&case);
     let mut unread = Vec::new();
     for kind in app.supported() {

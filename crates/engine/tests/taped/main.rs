@@ -1,8 +1,6 @@
-//! The catalogue against tapes: what a vendor answers to each request of a scan, played over loopback to the real
-//! connector engine.
+//! A taped tenant behind the vendor's own descriptions: what a scan really sends.
 
 mod contract;
-mod fixtures;
 #[path = "../../../../e2e/peers/peer.rs"]
 #[expect(
     unreachable_pub,

@@ -8,7 +8,9 @@ use model::dataset::Snapshot;
 use model::scan::ScanKind;
 use model::time::{Duration, Timestamp};
 
-use crate::tape::{Case, Tape};
+use sim::tape::Tape;
+
+use crate::tape::Case;
 
 /// Waiting takes no time, but time passes.
 struct Quick(Mutex<Timestamp>);

@@ -12,10 +12,13 @@ use comfy_table::presets::NOTHING;
 
 use crate::failure::Failure;
 
-/// A result.
-#[expect(clippy::print_stdout, reason = "the one place where results are printed")]
+/// A result. A reader that has seen enough (`| head`) is no fault.
 pub(crate) fn say(text: &str) {
-    println!("{text}");
+    if let Err(e) = writeln!(io::stdout().lock(), "{text}")
+        && e.kind() != io::ErrorKind::BrokenPipe
+    {
+        note(&format!("standard output cannot be written: {e}"));
+    }
 }
 
 /// A remark.
