@@ -79,14 +79,13 @@ impl ServiceApp {
 
 /// The scope that each endpoint asks for; the longest prefix counts.
 /// <https://developer.okta.com/docs/api/oauth2/>
-const SCOPES: [(&str, &str); 24] = [
+const SCOPES: [(&str, &str); 23] = [
     ("/api/v1/api-tokens", "okta.apiTokens.read"),
     ("/api/v1/apps", "okta.apps.read"),
     ("/api/v1/authenticators", "okta.authenticators.read"),
     ("/api/v1/authorizationServers", "okta.authorizationServers.read"),
     ("/api/v1/behaviors", "okta.behaviors.read"),
     ("/api/v1/bot-protection", "okta.botProtection.read"),
-    ("/api/v1/brands", "okta.brands.read"),
     ("/api/v1/captchas", "okta.captchas.read"),
     ("/api/v1/eventHooks", "okta.eventHooks.read"),
     ("/api/v1/first-party-app-settings", "okta.apps.read"),

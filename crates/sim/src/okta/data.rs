@@ -81,13 +81,6 @@ fn organization(shelf: &mut Shelf<'_>) {
         json!({ "clientPrivilegesSetting": clients }),
     );
     shelf.object("/api/v1/org/contacts/TECHNICAL", json!({ "userId": "00u0000" }));
-    shelf.list("/api/v1/brands", vec![json!({ "id": "bnd1", "name": name, "isDefault": true })]);
-    shelf.lacking(
-        "/api/v1/brands/bnd1/pages/sign-in/customized",
-        404,
-        "E0000007",
-        "Not found: Resource not found",
-    );
 }
 
 /// Users in all states, and administrators with their roles and factors. The first is a super administrator.
