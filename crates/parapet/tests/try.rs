@@ -440,6 +440,32 @@ fn what_is_wrong_with_a_fixture_is_told_with_its_place() {
 }
 
 #[test]
+fn the_documented_tape_is_one() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/fixtures.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let (_, rest) = page.split_once("```json\n").expect("it has an example");
+    let (example, _) = rest.split_once("```").expect("the example ends");
+    let folder = skeleton();
+    write(&folder, "fixtures/documented/tape.json", example);
+    attempt(&folder, &["--accept"]).ended(0).says(&["fixtures/documented: 2 exchanges, played"]);
+}
+
+#[test]
+fn the_server_lists_an_application_of_its_own_folder() {
+    let folder = skeleton();
+    std::fs::write(folder.path().join("parapet.toml"), "catalog = [\"mine\"]\n").expect("written");
+    let list = ["app", "list", "--catalog", "--config", "parapet.toml"];
+    let all = parapet(folder.path(), &[], &[&list[..], &["--json"]].concat()).ended(0).json();
+    let own =
+        all.as_array().expect("a list").iter().find(|a| a["id"] == "chat").expect("it is listed").clone();
+    assert_eq!((&own["name"], &own["scans"]), (&json!("Chat"), &json!(["config", "accounts"])));
+    parapet(folder.path(), &[], &list).ended(0).says(&["chat", "Chat", "workspace"]);
+    // A folder that is not right is said, and the rest of the catalogue is there.
+    write(&folder, "app.toml", "name = 1");
+    parapet(folder.path(), &[], &list).ended(0).says(&["catalogue: mine/apps/chat/app.toml:1:8", "scim"]);
+}
+
+#[test]
 fn every_fixture_of_the_built_in_catalogue_leads_to_what_is_expected() {
     let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
     let folder = tempfile::tempdir().expect("a temporary folder");
