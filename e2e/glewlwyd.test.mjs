@@ -221,15 +221,15 @@ test('onboarded at a server: stopped mid-scan, account removed, password changed
 
   await t.test('accounts, clients and findings are on its pages, and a finding ends when its cause does', async () => {
     const of = async (list) => JSON.parse(await (await page.request.get(`${settings.replace('/settings', '')}/${list}.json`)).text());
-    const open = async (check) => (await of('findings')).filter((finding) => finding.check === check && finding.resolved_at === null).map(({ resource }) => resource).sort();
+    const unresolved = async (check) => (await of('findings')).filter((finding) => finding.check === check && finding.resolved_at === null).map(({ resource }) => resource).sort();
     assert.deepEqual((await of('accounts')).map(({ username }) => username).sort(), ['ada', 'admin', 'edsger', 'grace', service.username]);
     assert.deepEqual((await of('plugins')).map(({ name }) => name).sort(), ['API key made by admin from 127.0.0.1', 'API key made by leaver from 127.0.0.1', 'Robot', 'Wiki']);
-    assert.deepEqual(await open('glewlwyd/admin-scope-second-factor'), ['g_admin']);
-    assert.deepEqual(await open('shared/account-privileged-second-factor'), ['admin', 'edsger']);
-    assert.deepEqual(await open('glewlwyd/scopes-second-factor'), ['openid']);
+    assert.deepEqual(await unresolved('glewlwyd/admin-scope-second-factor'), ['g_admin']);
+    assert.deepEqual(await unresolved('shared/account-privileged-second-factor'), ['admin', 'edsger']);
+    assert.deepEqual(await unresolved('glewlwyd/scopes-second-factor'), ['openid']);
     await changeScope('openid', { ...SECOND, password_required: true });
     await scanNow('config');
-    assert.deepEqual(await open('glewlwyd/scopes-second-factor'), []);
+    assert.deepEqual(await unresolved('glewlwyd/scopes-second-factor'), []);
   });
 
   await t.test('stopped in the middle of a scan: unreachable, and back it is read', async () => {
