@@ -107,7 +107,7 @@ fn npm_packages() -> Result {
     })
 }
 
-/// Canaille's virtual environment, exactly as pinned.
+/// The virtual environment of Canaille and of what judges exported files, exactly as pinned: nothing is resolved.
 fn python_packages() -> Result {
     let requirements = tools::root().join("e2e/requirements.txt");
     let folder = tools::folder().join("py");
@@ -115,7 +115,7 @@ fn python_packages() -> Result {
         run::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
         run::run(
             Command::new(tools::python())
-                .args(["-m", "pip", "install", "--quiet", "--requirement"])
+                .args(["-m", "pip", "install", "--quiet", "--no-deps", "--requirement"])
                 .arg(&requirements),
         )
         .map_err(|error| format!("{error}; pip must reach its index (see `pip config list`)"))

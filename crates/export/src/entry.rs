@@ -191,6 +191,20 @@ pub struct Notice {
     pub at: Option<Timestamp>,
 }
 
+impl Notice {
+    /// A dataset that could not be read, or not wholly. `reason` may or may not begin with the dataset's title.
+    #[must_use]
+    pub fn not_read(title: &str, reason: &str, required: bool, at: Timestamp) -> Self {
+        let text = if reason.starts_with(title) {
+            format!("Not read: {reason}")
+        } else {
+            format!("Not read: {title}: {reason}")
+        };
+        let level = if required { Level::Error } else { Level::Warning };
+        Self { level, id: "not_read", text, at: Some(at) }
+    }
+}
+
 /// How grave a [`Notice`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {

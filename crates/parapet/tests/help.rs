@@ -31,6 +31,7 @@ fn every_command_explains_itself_with_examples() {
         &["check", "new"],
         &["check", "language"],
         &["check", "eval"],
+        &["findings", "export"],
         &["key", "new"],
         &["doctor"],
     ] {

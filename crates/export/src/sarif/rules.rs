@@ -54,8 +54,12 @@ impl<'a> Taxonomies<'a> {
 
 pub(super) fn driver(checks: &[&Check], taxonomies: &Taxonomies<'_>) -> Value {
     let rules: Vec<Value> = checks.iter().map(|check| rule(check, taxonomies)).collect();
-    let notices: Vec<Value> =
-        NOTICES.iter().map(|(id, text)| json!({ "id": id, "shortDescription": { "text": text } })).collect();
+    let notice = |(id, text): &(&str, &str)| {
+        let text = json!({ "text": text });
+        json!({ "id": id, "name": format!("Scan{}", name(id)), "shortDescription": text, "fullDescription": text,
+            "help": text })
+    };
+    let notices: Vec<Value> = NOTICES.iter().map(notice).collect();
     let supported: Vec<Value> = taxonomies
         .standards
         .iter()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use catalog::Check;
 use export::sarif::{Run, Sarif};
-use export::{Entry, Execution, Format, Level, Notice, Place, State, Suppression, Tracked, identity, ocsf};
+use export::{Entry, Execution, Format, Notice, Place, State, Suppression, Tracked, identity, ocsf};
 use model::finding::{FindingState, Outcome, Severity};
 use model::health::{self, ScanFacts};
 use model::id::AppId;
@@ -191,12 +191,7 @@ impl Writer {
             Err(store::StoreError::NotFound { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(from_store(error)),
         };
-        let notice = |gap: runs::Gap| Notice {
-            level: if gap.required { Level::Error } else { Level::Warning },
-            id: "not_read",
-            text: format!("Not read: {} ({})", gap.title, gap.reason),
-            at: Some(run.finished_at),
-        };
+        let notice = |gap: runs::Gap| Notice::not_read(&gap.title, &gap.reason, gap.required, run.finished_at);
         Ok(run.gaps.into_iter().map(notice).collect())
     }
 

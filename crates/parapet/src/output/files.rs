@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use catalog::{App, Catalog};
 use export::sarif::{Run, Sarif};
-use export::{Entry, Execution, Level, Notice, Place, State, ocsf, spreadsheet};
+use export::{Entry, Execution, Notice, Place, State, ocsf, spreadsheet};
 use model::diagnosis::Fault;
 use model::finding::{CheckResult, CheckTally, Outcome};
 use model::id::CheckId;
@@ -126,12 +126,8 @@ fn execution<'a>(place: Place<'a>, app: &App, scan: &Scanned) -> Execution<'a> {
         },
         Ok(ran) => {
             let a = &ran.assessment;
-            let notice = |gap: &assess::Gap| Notice {
-                level: if gap.required { Level::Error } else { Level::Warning },
-                id: "not_read",
-                text: format!("Not read: {} ({})", gap.title, gap.reason),
-                at: Some(ran.finished_at),
-            };
+            let notice =
+                |gap: &assess::Gap| Notice::not_read(&gap.title, &gap.reason, gap.required, ran.finished_at);
             Execution {
                 place,
                 scan: scan.kind,

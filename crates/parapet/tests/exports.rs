@@ -1,0 +1,146 @@
+//! Files for other tools, written by the built binary: never better news than the scan was.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Ran, parapet};
+use serde_json::Value;
+use sim::Server;
+use sim::scim::{Plan, Scim};
+use tempfile::TempDir;
+
+const SECRET: &str = "a-secret-that-is-nowhere-else";
+
+struct Bench {
+    folder: TempDir,
+    server: Server<Scim>,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = "[outbound]\nallow_loopback_http = true\n";
+        std::fs::write(folder.path().join("parapet.toml"), config).expect("written");
+        let now = model::time::Timestamp::parse("2026-06-01T12:00:00Z").expect("an instant");
+        let plan = Plan { domain: "acme.example".to_owned(), seed: 7, now, users: 6, inactive: 0 };
+        let mut vendor = Scim::generate(&plan);
+        vendor.clients.insert("parapet".to_owned(), SECRET.to_owned());
+        // Two accounts whose names differ in upper and lower case only: a check fails for both.
+        let twin = vendor.users[0]["userName"].as_str().expect("a name").to_uppercase();
+        vendor.users[1]["userName"] = serde_json::json!(twin);
+        let clock = || {
+            use collect::Clock as _;
+            engine::clock::SystemClock.now()
+        };
+        let server = Server::start(vendor, Arc::new(clock)).await.expect("a loopback port");
+        Self { folder, server }
+    }
+
+    fn run(&self, secret: &str, arguments: &[&str]) -> Ran {
+        let environment = [("PARAPET_CLIENT_ID", "parapet"), ("PARAPET_CLIENT_SECRET", secret)];
+        parapet(self.folder.path(), &environment, arguments)
+    }
+
+    fn scan(&self, secret: &str, arguments: &[&str]) -> Ran {
+        let address = format!("address={}", self.server.origin());
+        self.run(secret, &[&["scan", "scim", "--set", &address], arguments].concat())
+    }
+}
+
+fn lines(ran: &Ran) -> Vec<Value> {
+    ran.out.lines().map(|line| serde_json::from_str(line).expect("one event a line")).collect()
+}
+
+fn statuses(ran: &Ran) -> Vec<u64> {
+    lines(ran).iter().map(|e| e["compliance"]["status_id"].as_u64().expect("a number")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_scan_is_said_in_every_format_with_the_same_exit_code() {
+    let bench = Bench::new().await;
+    let refused = |format| bench.scan("wrong", &["--format", format]).ended(3).says(&["credential"]);
+    assert_eq!(refused("table").out, "", "people read it on standard error");
+    let report = refused("json").json();
+    assert_eq!(report["refused"]["cause"], "credentials");
+    assert!(report["refused"]["remedy"].as_str().is_some_and(|r| !r.is_empty()));
+    assert!(report["scans"].as_array().expect("a list").iter().all(|s| s["outcome"] == "failed"));
+    assert_eq!(statuses(&refused("ocsf")), [0, 0]);
+    let log = refused("sarif").json();
+    let invocations = log["runs"][0]["invocations"].as_array().expect("a list");
+    assert!(!invocations.is_empty() && invocations.iter().all(|i| i["executionSuccessful"] == false));
+    assert_eq!(refused("csv").out.matches(",inconclusive,").count(), 2);
+    for format in ["json", "ocsf", "sarif", "csv"] {
+        assert!(!refused(format).out.contains(SECRET));
+    }
+    // A file is written too, so that yesterday's is not taken for today's.
+    bench.scan(SECRET, &["--format", "json", "--output", "report.json"]).ended(0);
+    bench.scan("wrong", &["--format", "json", "--output", "report.json"]).ended(3);
+    let text = std::fs::read_to_string(bench.folder.path().join("report.json")).expect("readable");
+    assert!(text.contains("\"refused\""), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_check_has_an_answer_and_a_second_scan_the_same_identities() {
+    let bench = Bench::new().await;
+    let sarif = |arguments: &[&str]| {
+        bench.scan(SECRET, &[&["--format", "sarif"], arguments].concat()).ended(0).json()
+    };
+    let log = sarif(&[]);
+    let run = &log["runs"][0];
+    let results = run["results"].as_array().expect("a list");
+    for rule in run["tool"]["driver"]["rules"].as_array().expect("a list") {
+        assert!(results.iter().any(|r| r["ruleId"] == rule["id"]), "{} has no answer", rule["id"]);
+    }
+    assert!(results.iter().any(|r| r["kind"] == "fail"));
+    let identities = |log: &Value| {
+        let list = log["runs"][0]["results"].as_array().expect("a list").clone();
+        let mut all: Vec<String> = list.iter().map(|r| r["guid"].to_string()).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(identities(&sarif(&[])), identities(&log));
+    let failing = sarif(&["--outcome", "fail"]);
+    let failing = failing["runs"][0]["results"].as_array().expect("a list").clone();
+    assert!(!failing.is_empty() && failing.iter().all(|r| r["kind"] == "fail"));
+    bench.scan(SECRET, &["--outcome", "good"]).ended(2).says(&["pass, fail, inconclusive or not_applicable"]);
+
+    let json = bench.scan(SECRET, &["--format", "json"]).ended(0).json();
+    let mut uids: Vec<String> = Vec::new();
+    for scan in json["scans"].as_array().expect("a list") {
+        uids.extend(scan["results"].as_array().expect("a list").iter().map(|r| r["uid"].to_string()));
+    }
+    assert!(!uids.is_empty());
+    let guids = identities(&log);
+    assert!(uids.iter().all(|uid| guids.contains(uid)), "the formats agree about who is who");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_findings_are_exported_and_what_was_never_scanned_is_said() {
+    let bench = Bench::new().await;
+    let export = |arguments: &[&str]| {
+        let all = [&["findings", "export", "--config", "parapet.toml"], arguments].concat();
+        bench.run(SECRET, &all)
+    };
+    bench.run(SECRET, &["key", "new", "parapet.key"]).ended(0);
+    assert_eq!(export(&["--format", "json"]).ended(0).json(), serde_json::json!([]));
+    let address = format!("address={}", bench.server.origin());
+    let add = ["app", "add", "scim", "--set", &address, "--name", "People", "--config", "parapet.toml"];
+    bench.run(SECRET, &add).ended(0);
+    let ran = export(&["--format", "ocsf", "--application", "People"]).ended(0);
+    assert_eq!(statuses(&ran), [0, 0], "no result yet is not: nothing found");
+    assert!(lines(&ran).iter().all(|e| e["unmapped"]["outcome"] == "waiting"));
+    let log = export(&["--format", "sarif"]).ended(0).json();
+    assert_eq!(log["runs"][0]["invocations"].as_array().map(Vec::len), Some(2));
+    assert!(export(&[]).ended(0).out.starts_with("id,application,"), "CSV is the usual");
+    export(&["--output", "findings.csv"]).ended(0);
+    assert!(bench.folder.path().join("findings.csv").is_file());
+    for (filter, says) in [
+        (["--application", "Poeple"], "There is no application named Poeple"),
+        (["--product", "gihtub"], "The catalogue has no product gihtub"),
+        (["--check", "scim/nothing"], "There is no check scim/nothing"),
+        (["--state", "open"], "use new, in_progress, resolved or suppressed"),
+    ] {
+        export(&filter).ended(2).says(&[says]);
+    }
+}
