@@ -183,6 +183,18 @@ pub struct Host {
     /// Scope of the tokens for it, where each host wants a token of its own: `https://graph.microsoft.com/.default`. Comes
     /// before the `scope` of the auth.
     pub scope: Option<String>,
+    /// For a host where one address does everything: which methods may be called by `post`.
+    pub rpc: Option<Rpc>,
+}
+
+/// Methods that only read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rpc {
+    /// Where the method stands in the body of `post`: `CmdletInput.CmdletName`.
+    pub at: String,
+    /// Names, with one `*` for what differs: `Get-*`, `*.list`.
+    pub allow: Vec<String>,
 }
 
 /// Budgets. A run ends with its cause when one is used up; nothing is cut silently.

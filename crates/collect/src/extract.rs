@@ -15,7 +15,7 @@ use crate::answer::scalar;
 use crate::path::{Found, Path, is_withheld};
 
 /// What a fan-out is walking.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Each<'a> {
     /// Nothing: the request is made once.
     Once,
@@ -23,13 +23,16 @@ pub(crate) enum Each<'a> {
     Record(&'a Record, &'a Shape),
     /// A value of one of its lists.
     Value(&'a Value),
+    /// Several values at once.
+    Batch(Vec<Value>),
 }
 
 impl Each<'_> {
     /// The value of one of its fields; `"."` is the walked value itself.
     pub(crate) fn value(&self, name: &str) -> Value {
         match self {
-            Self::Once => Value::Unknown,
+            // Of several, which one an answer is for is not known.
+            Self::Once | Self::Batch(_) => Value::Unknown,
             Self::Record(record, shape) => record.get(shape, name).clone(),
             Self::Value(value) => (*value).clone(),
         }
@@ -82,7 +85,7 @@ impl Extractor {
     }
 
     /// One record.
-    pub(crate) fn record(&self, json: &Json, each: Each<'_>) -> Extracted {
+    pub(crate) fn record(&self, json: &Json, each: &Each<'_>) -> Extracted {
         let mut found = false;
         let mut looked = false;
         let values = self

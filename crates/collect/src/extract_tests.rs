@@ -20,7 +20,7 @@ fn extractor(fields: &str, shape: Vec<(&str, Type)>) -> (Extractor, Shape) {
 
 fn one(field: &str, kind: Type, json: Json) -> Value {
     let (extractor, _) = extractor(field, vec![("x", kind)]);
-    extractor.record(&json, Each::Once).record.values[0].clone()
+    extractor.record(&json, &Each::Once).record.values[0].clone()
 }
 
 fn text() -> Type {
@@ -213,7 +213,7 @@ fn sensitive_values_are_not_kept() {
     assert!(!format!("{:?}", of("hunter2")).contains("hunter"));
     let (mut without, _) = extractor(hash, vec![("x", text_type())]);
     without.hash_key = None;
-    assert_eq!(without.record(&json!({ "x": "hunter2" }), Each::Once).record.values[0], Value::Unknown);
+    assert_eq!(without.record(&json!({ "x": "hunter2" }), &Each::Once).record.values[0], Value::Unknown);
 }
 
 fn text_type() -> Type {
@@ -252,11 +252,11 @@ fn the_walked_record_lends_its_fields() {
         vec![("name", Type::String), ("id", Type::Int)],
     );
     let record = Record { values: vec![Value::string("r"), Value::Int(5)].into() };
-    let extracted = extractor.record(&json!({ "x": 1 }), Each::Record(&record, &walked));
+    let extracted = extractor.record(&json!({ "x": 1 }), &Each::Record(&record, &walked));
     assert!(extracted.found);
     assert_eq!(*extracted.record.values, [Value::string("r"), Value::string("5"), Value::Int(1)]);
     // Nothing of the answer is documented.
-    assert!(!extractor.record(&json!({ "y": 1 }), Each::Record(&record, &walked)).found);
+    assert!(!extractor.record(&json!({ "y": 1 }), &Each::Record(&record, &walked)).found);
 }
 
 fn any_json() -> impl proptest::strategy::Strategy<Value = Json> {
@@ -292,7 +292,7 @@ proptest::proptest! {
         let kinds = [Type::Bool, Type::Int, texts(), texts(), text(), Type::Timestamp, Type::Bool];
         let names = ["a", "b", "c", "d", "e", "f", "g"];
         let (extractor, _) = extractor(fields, names.into_iter().zip(kinds.clone()).collect());
-        let record = extractor.record(&json, Each::Once).record;
+        let record = extractor.record(&json, &Each::Once).record;
         for (value, kind) in record.values.iter().zip(&kinds) {
             // A value of another type would not survive its own storage.
             let stored = Value::from_json(&value.to_json(kind), kind);

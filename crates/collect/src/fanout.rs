@@ -116,14 +116,28 @@ fn walk<'d>(
     let inputs = Inputs { datasets: &none, params: &params, now: session.clock.now() };
     let filter = spec.filter.as_ref().map(|program| program.bind(&inputs));
     let mut seen = BTreeSet::new();
+    let mut batched: Vec<Value> = Vec::new();
     for (position, record) in source.records.iter().enumerate() {
         // Only a record that is known not to matter is passed over.
         if filter.as_ref().is_some_and(|f| f.test(Some(record)) == Truth::False) {
             continue;
         }
         let Some(field) = &each.values_of else {
-            let key = source.key.as_ref().and_then(|key| word(record.get(&source.shape, key)));
-            let id = key.unwrap_or_else(|| format!("#{position}"));
+            let key = source.key.as_ref().map(|key| record.get(&source.shape, key));
+            if each.batch.is_some() {
+                match key.filter(|key| word(key).is_some()) {
+                    Some(key) => {
+                        batched.extend(word(key).filter(|id| seen.insert(id.clone())).map(|_| key.clone()))
+                    }
+                    None => {
+                        let mut fault = fault(format!("The key of a record of {title} is not known"));
+                        fault.cause = FailureCause::Protocol;
+                        plan.gap.get_or_insert(Gap::Fault(fault));
+                    }
+                }
+                continue;
+            }
+            let id = key.and_then(word).unwrap_or_else(|| format!("#{position}"));
             if seen.insert(id.clone()) {
                 let id = format!("{}/{request}/{id}", spec.spec.alternative);
                 plan.listings.push(Listing { id, request, each: Each::Record(record, &source.shape) });
@@ -135,6 +149,10 @@ fn walk<'d>(
                 for value in &list.items {
                     let Some(id) = word(value) else { continue };
                     if seen.insert(id.clone()) {
+                        if each.batch.is_some() {
+                            batched.push(value.clone());
+                            continue;
+                        }
                         let id = format!("{}/{request}/{id}", spec.spec.alternative);
                         plan.listings.push(Listing { id, request, each: Each::Value(value) });
                     }
@@ -152,6 +170,15 @@ fn walk<'d>(
                 plan.gap.get_or_insert(Gap::Fault(fault));
             }
         }
+    }
+    let size = each.batch.map_or(1, |n| n.max(1) as usize);
+    for values in batched.chunks(size) {
+        // Named by what is in it: kept pages of another batch must not be taken for its own.
+        let names = values.iter().filter_map(word).collect::<Vec<_>>().join("\n");
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, names.as_bytes());
+        let name: String = digest.as_ref()[..16].iter().map(|b| format!("{b:02x}")).collect();
+        let id = format!("{}/{request}/batch-{name}", spec.spec.alternative);
+        plan.listings.push(Listing { id, request, each: Each::Batch(values.to_vec()) });
     }
     Ok(())
 }

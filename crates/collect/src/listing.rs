@@ -19,7 +19,7 @@ use crate::place::{Places, address, text};
 use crate::progress::ListingAt;
 use crate::session::Session;
 use crate::sink::Sink;
-use crate::target::headers;
+use crate::target::{Target, headers};
 
 /// A request of a dataset, for one turn of its fan-out.
 pub(crate) struct Listing<'a> {
@@ -109,9 +109,9 @@ impl<'s, 'a> Lister<'s, 'a> {
         let spec = &self.dataset.requests[request];
         let at = Path::new(&spec.spec.records);
         let tried = async {
-            let ask = self.ask(spec, Each::Once, &Cursor::First, &at, None)?;
+            let ask = self.ask(spec, &Each::Once, &Cursor::First, &at, None)?;
             if let Answered::Value(reply) = self.session.exchange(&ask).await? {
-                let taken = self.take(request, Each::Once, &at, &reply.json, &mut records);
+                let taken = self.take(request, &Each::Once, &at, &reply.json, &mut records);
                 if let Err(detail) = taken {
                     let fault = self.session.fault(&ask, FailureCause::Protocol, Rung::Permission, detail);
                     return Err(Halt::Fault(fault));
@@ -137,7 +137,7 @@ impl<'s, 'a> Lister<'s, 'a> {
         let mut visited = BTreeSet::new();
         let mut cursor = start;
         for page in 0.. {
-            let ask = self.ask(request, listing.each, &cursor, &at, etag.filter(|_| page == 0))?;
+            let ask = self.ask(request, &listing.each, &cursor, &at, etag.filter(|_| page == 0))?;
             let wrong = |detail: String| {
                 Halt::Fault(self.session.fault(&ask, FailureCause::Protocol, Rung::Permission, detail))
             };
@@ -153,7 +153,7 @@ impl<'s, 'a> Lister<'s, 'a> {
                 Answered::NotModified => return Ok(End::NotModified),
             };
             let before = records.len();
-            let broken = self.take(listing.request, listing.each, &at, &reply.json, records).err();
+            let broken = self.take(listing.request, &listing.each, &at, &reply.json, records).err();
             let count = records.len() - before;
             if let Some(detail) = broken {
                 return Err(wrong(detail));
@@ -210,7 +210,7 @@ impl<'s, 'a> Lister<'s, 'a> {
     fn take(
         &self,
         request: usize,
-        each: Each<'_>,
+        each: &Each<'_>,
         at: &Path,
         json: &Json,
         records: &mut Vec<Record>,
@@ -257,7 +257,7 @@ impl<'s, 'a> Lister<'s, 'a> {
     fn ask<'r>(
         &'r self,
         request: &'r RequestSpec,
-        each: Each<'_>,
+        each: &Each<'_>,
         cursor: &Cursor,
         records: &'r Path,
         etag: Option<&'r str>,
@@ -286,13 +286,20 @@ impl<'s, 'a> Lister<'s, 'a> {
         page::apply(&spec.paging, cursor, &mut url, &mut variables).map_err(broken)?;
         let mut sent = session.target.host_headers(&spec.host).map_err(broken)?;
         sent.extend(headers(&spec.headers).map_err(broken)?);
-        let (method, body, graphql) = match &request.document {
-            Some(document) => {
+        let (method, body, graphql) = match (&request.document, &spec.post) {
+            (Some(document), _) => {
                 sent.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 let body = serde_json::json!({ "query": &**document, "variables": variables });
                 (Method::POST, Some(body.to_string().into_bytes()), Some(records))
             }
-            None => (Method::GET, None, None),
+            (None, Some(fixed)) => {
+                sent.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                let mut body = serde_json::to_value(fixed)
+                    .map_err(|_| broken("The body of `post` cannot be written as JSON".to_owned()))?;
+                fill(&mut body, each, session.target).map_err(broken)?;
+                (Method::POST, Some(body.to_string().into_bytes()), None)
+            }
+            (None, None) => (Method::GET, None, None),
         };
         let rules = [self.dataset.spec.answer.as_slice(), session.target.app.manifest.answer.as_slice()];
         Ok(Ask { method, url, headers: sent, body, rules, graphql, etag, about })
@@ -348,14 +355,48 @@ impl<'s, 'a> Lister<'s, 'a> {
         }
         let said = match &spec.graphql {
             Some(document) => format!("POST {base}{path} ({document})"),
+            None if spec.post.is_some() => format!("POST {base}{path}"),
             None => format!("GET {base}{path}"),
         };
         self.session.scrub.clean(&said)
     }
 }
 
+/// Puts values into the slots of a body, each a whole value of its own type.
+fn fill(body: &mut Json, each: &Each<'_>, target: &Target) -> Result<(), String> {
+    match body {
+        Json::Object(map) => map.values_mut().try_for_each(|value| fill(value, each, target)),
+        Json::Array(items) => items.iter_mut().try_for_each(|value| fill(value, each, target)),
+        Json::String(text) => {
+            let Some(name) = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')) else { return Ok(()) };
+            let lacking = || format!("There is no value for `{{{name}}}`");
+            *body = match (name, each) {
+                ("each", Each::Batch(values)) => {
+                    Json::Array(values.iter().map(slot).collect::<Option<_>>().ok_or_else(lacking)?)
+                }
+                ("each", Each::Value(value)) => slot(value).ok_or_else(lacking)?,
+                (_, Each::Record(record, shape)) if name.starts_with("each.") => {
+                    slot(record.get(shape, &name[5..])).ok_or_else(lacking)?
+                }
+                _ => Json::from(crate::place::setting(target, name).ok_or_else(lacking)?),
+            };
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn slot(value: &Value) -> Option<Json> {
+    match value {
+        Value::String(text) => Some(Json::from(&**text)),
+        Value::Int(i) => Some(Json::from(*i)),
+        Value::Bool(b) => Some(Json::from(*b)),
+        _ => None,
+    }
+}
+
 /// What a fan-out puts into a request.
-fn places(each: Each<'_>) -> Places {
+fn places(each: &Each<'_>) -> Places {
     let word = |value: &Value| match value {
         Value::String(s) => Some(s.to_string()),
         Value::Int(i) => Some(i.to_string()),
@@ -363,7 +404,7 @@ fn places(each: Each<'_>) -> Places {
         _ => None,
     };
     match each {
-        Each::Once => Places::default(),
+        Each::Once | Each::Batch(_) => Places::default(),
         Each::Value(value) => {
             word(value).map_or_else(Places::default, |text| Places::default().with("each", text))
         }

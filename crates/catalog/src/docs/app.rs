@@ -271,9 +271,13 @@ fn request(request: &RequestSpec) -> String {
         None => {
             let query: Vec<String> = spec.query.iter().map(|(k, v)| format!("{k}={v}")).collect();
             let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-            format!("`GET {}{query}`", spec.path)
+            let method = if spec.post.is_some() { "POST" } else { "GET" };
+            format!("`{method} {}{query}`", spec.path)
         }
     };
+    if let Some(body) = spec.post.as_ref().and_then(|body| serde_json::to_string(body).ok()) {
+        let _ = write!(out, " with {}", code(&body));
+    }
     if spec.host != "main" {
         let _ = write!(out, " on host `{}`", spec.host);
     }
@@ -285,14 +289,12 @@ fn request(request: &RequestSpec) -> String {
         }
     });
     if let Some(each) = &spec.for_each {
-        match &each.values_of {
-            Some(field) => {
-                let _ = write!(out, ", once for every value of `{}` in `{}`", field, each.dataset);
-            }
-            None => {
-                let _ = write!(out, ", once for every record of `{}`", each.dataset);
-            }
-        }
+        let (one, many) = match &each.values_of {
+            Some(field) => (format!("value of `{field}` in"), format!("values of `{field}` in")),
+            None => ("record of".to_owned(), "records of".to_owned()),
+        };
+        let each_time = each.batch.map_or(one, |n| format!("{n} {many}"));
+        let _ = write!(out, ", once for every {each_time} `{}`", each.dataset);
         if let Some(filter) = &each.filter {
             let _ = write!(out, " where {}", code(filter));
         }

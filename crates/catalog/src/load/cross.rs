@@ -292,6 +292,11 @@ pub(crate) fn dataset(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
             cx.error(&at, format!("no deployment `{deployment}`"), suggest(deployment, &deployments));
         }
     }
+    let batched = |r: &crate::manifest::Request| r.for_each.as_ref().is_some_and(|e| e.batch.is_some());
+    if dataset.refresh_hours.is_some() && dataset.request.iter().any(batched) {
+        let remedy = "Batches are few requests: read them whole";
+        cx.error(&place.key("refresh_hours"), "`refresh_hours` with `batch`", remedy);
+    }
     if dataset.refresh_hours.is_some_and(|h| h == 0 || h > 24 * 30) {
         cx.error(&place.key("refresh_hours"), "`refresh_hours` is out of range", "1 to 720");
     }

@@ -100,6 +100,7 @@ fn hosts(cx: &mut Context<'_>, at: &At, deployment: &Deployment) {
             Some(origin) => self::origin(cx, &at.key("origin"), origin, deployment),
         }
         headers(cx, &at.key("headers"), &host.headers);
+        crate::load::post::methods(cx, &at, host);
         if let Some(scope) = &host.scope {
             cx.non_empty(&at.key("scope"), "scope", scope);
             if cx.manifest.auth.iter().all(|auth| auth.kind.scopes().is_none()) {

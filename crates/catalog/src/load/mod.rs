@@ -13,6 +13,7 @@ pub(crate) mod graphql;
 pub(crate) mod hosting;
 pub(crate) mod keys;
 pub(crate) mod mapping;
+pub(crate) mod post;
 pub(crate) mod requests;
 pub(crate) mod resolve;
 pub(crate) mod tables;

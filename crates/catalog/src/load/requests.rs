@@ -54,6 +54,7 @@ pub(crate) fn prepare(
     for (name, value) in &request.variables {
         placeholder(cx, &at.key("variables").key(name), value, false);
     }
+    crate::load::post::check(cx, at, request, walked, files.builtin);
     headers(cx, &at.key("headers"), &request.headers);
     json_path(cx.doc, &at.key("records"), &request.records, cx.errors);
     for (name, value) in &request.set {
@@ -187,6 +188,10 @@ fn each_placeholder(
         cx.error(at, format!("`{{{name}}}` without `for_each`"), "Add `for_each = { dataset = \"...\" }`");
         return;
     };
+    if each.batch.is_some() {
+        cx.error(at, format!("`{{{name}}}` with `batch`: it is a list"), "Put it into `post` as `{each}`");
+        return;
+    }
     let field = name.strip_prefix("each.");
     match (field, &each.values_of) {
         (Some(_), Some(_)) => {
@@ -221,6 +226,10 @@ fn each_exists(cx: &mut Context<'_>, at: &At, each: &str, request: &Request, wal
                 "`each` in a dataset whose request has no `for_each`",
                 "Add `for_each` or take it by `path`",
             );
+        }
+        (Some(f), _) if f.batch.is_some() => {
+            let remedy = "Take it from the answer by `path`";
+            cx.error(&at, "`each` with `batch`: which record an answer is for is not known", remedy);
         }
         (Some(f), _) if (each == ".") != f.values_of.is_some() => {
             let remedy =

@@ -100,6 +100,12 @@ pub(super) fn load(files: &BTreeMap<String, String>) -> Loaded {
     tree::load_only(&[Files::memory(files.iter().map(|(p, t)| (p.as_str(), t.as_str())))])
 }
 
+/// The same as if it came with Parapet.
+pub(super) fn load_builtin(files: &BTreeMap<String, String>) -> Loaded {
+    let files = Files::memory(files.iter().map(|(p, t)| (p.as_str(), t.as_str())));
+    tree::load_only(&[files.in_place_of_embedded()])
+}
+
 /// The errors after each change, as a text.
 pub(super) fn report(file: &str, changes: &[(&str, &str)]) -> String {
     let mut out = String::new();

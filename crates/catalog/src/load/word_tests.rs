@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::tests::{APP, load, report, sound};
+use super::tests::{APP, load, load_builtin, report, sound};
 
 #[test]
 fn sign_in_of_service_accounts() {
@@ -124,4 +124,40 @@ fn paces() {
     ];
     let cases: Vec<(&str, &str)> = cases.iter().map(|new| ("[identity]", new.as_str())).collect();
     insta::assert_snapshot!(report(APP, &cases));
+}
+
+#[test]
+fn reads_by_post() {
+    const WHOLE: &str = "\n[[dataset]]\nname = \"details\"\ntitle = \"Details\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"\nrequest = [{ path = \"/call\", post = { method = \"details.get\", of = [\"{each}\"] }, for_each = { dataset = \"people\", batch = 50 } }]\nfield = [{ name = \"id\", type = \"string\" }]\n";
+    let mut out = String::new();
+    for (old, new) in [
+        ("", ""),
+        ("batch = 50", "batch = 0"),
+        (", batch = 50", ""),
+        ("post = { method = \"details.get\", of = [\"{each}\"] }, ", ""),
+        ("\"{each}\"", "\"id-{each}\""),
+        ("\"{each}\"", "\"{each.id}\""),
+        ("\"{each}\"", "\"{team}\""),
+        (", for_each = { dataset = \"people\", batch = 50 }", ""),
+        ("path = \"/call\"", "path = \"/{each}/call\""),
+        ("batch = 50 }", "batch = 50 }, paging = { kind = \"link\" }"),
+        ("key = \"id\"\n", "key = \"id\"\nrefresh_hours = 24\n"),
+        ("type = \"string\" }", "type = \"string\", each = \"id\" }"),
+        ("details.get", "details.delete"),
+        ("RPC", "rpc = { at = \"method\", allow = [\"*\"] }"),
+        ("RPC", "rpc = { at = \"\", allow = [\"*.get\"] }"),
+    ] {
+        let rpc = if old == "RPC" { new } else { "rpc = { at = \"method\", allow = [\"*.get\"] }" };
+        let app = WHOLE.replacen(old, new, 1);
+        assert!(old.is_empty() || old == "RPC" || app != WHOLE, "{old}");
+        let mut files = sound();
+        let text = files.get_mut(APP).expect("it is there");
+        text.push_str(&app);
+        *text = text.replace("base = \"/v1\"", &format!("base = \"/v1\"\n{rpc}"));
+        let _ = writeln!(out, "{old}  ->  {new}");
+        for error in load_builtin(&files).errors {
+            let _ = writeln!(out, "    {error}");
+        }
+    }
+    insta::assert_snapshot!(out);
 }

@@ -115,6 +115,10 @@ pub struct Request {
     /// GraphQL variables, values with placeholders (strings); paging adds its own.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
+    /// A read that the vendor offers by POST only: the JSON body, fixed but for slots. A slot is a whole text value:
+    /// `"{setting}"`, `"{each.field}"` with the field's own type, `"{each}"`, and with `batch` the list of values. Only for
+    /// applications that come with Parapet.
+    pub post: Option<BTreeMap<String, toml::Value>>,
     /// Where the records are: a path to a list, to one object, or, ending in `*`, to the values of an object; `""`: the
     /// whole answer.
     #[serde(default)]
@@ -147,6 +151,8 @@ pub struct ForEach {
     pub dataset: String,
     /// Walk the distinct elements of this list field instead of the records; the placeholder is `{each}`.
     pub values_of: Option<String>,
+    /// So many at once, as the list `{each}` in the body of `post`: the values, or the keys of the records.
+    pub batch: Option<u32>,
     /// Only records for which this holds (check language). A record for which it is unknown is walked.
     #[serde(rename = "where")]
     pub filter: Option<String>,

@@ -36,6 +36,9 @@ impl Answering {
         let requests = self.app.datasets.iter().flat_map(|d| d.requests.iter().map(move |r| (d, r)));
         let fits = |r: &RequestSpec| match &r.document {
             Some(text) => seen.method == "POST" && seen.json()["query"].as_str() == Some(&**text),
+            None if r.spec.post.is_some() => {
+                seen.method == "POST" && self.is_path(&r.spec.host, &r.spec.path, &seen.path)
+            }
             None => seen.method == "GET" && self.is_path(&r.spec.host, &r.spec.path, &seen.path),
         };
         // How many constant parameters it has, if it has them all: the more, the likelier it is meant.

@@ -10,6 +10,7 @@ mod network;
 mod oauth;
 mod paging;
 mod peers;
+mod post;
 mod preflight;
 mod resolve;
 mod secrets;
