@@ -58,8 +58,11 @@ impl Whole {
 }
 
 impl Task<'_, '_> {
-    /// What there is to say where the deployment does not offer the dataset.
+    /// What there is to say where the deployment does not offer the dataset, or nobody has chosen it.
     pub(crate) fn not_offered(&self) -> Option<Whole> {
+        if let Some(reason) = not_chosen(self.session, self.spec) {
+            return Some(Whole::nothing(Availability::NotApplicable { reason }));
+        }
         let here = &self.session.target.deployment;
         if self.spec.spec.deployments.is_empty() || self.spec.spec.deployments.contains(here) {
             return None;
@@ -240,6 +243,17 @@ impl Task<'_, '_> {
         };
         snapshot.records.clear();
     }
+}
+
+/// Why a dataset is not read that an operator has to choose.
+pub(crate) fn not_chosen(session: &Session<'_>, spec: &DatasetSpec) -> Option<String> {
+    let opt_in = spec.spec.opt_in.as_ref()?;
+    if crate::place::setting(session.target, &opt_in.setting) == Some(opt_in.is.as_str()) {
+        return None;
+    }
+    let settings = &session.target.app.manifest.setting;
+    let title = settings.iter().find(|s| s.name == opt_in.setting).map_or(&opt_in.setting, |s| &s.title);
+    Some(format!("{} are read only where \"{title}\" is set to {}", spec.spec.title, opt_in.is))
 }
 
 /// Why a dataset was not read to its end in this lease.

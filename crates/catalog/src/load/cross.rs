@@ -309,6 +309,7 @@ pub(crate) fn dataset(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
     key(cx, place, dataset);
     filter_of(cx, place, dataset);
     latest(cx, place, dataset);
+    opt_in(cx, place, dataset);
     answers(cx, &place.key("answer"), &dataset.answer);
 }
 
@@ -325,6 +326,34 @@ fn key(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
             );
         }
         Some(_) => {}
+    }
+}
+
+fn opt_in(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
+    let Some(chosen) = &dataset.opt_in else { return };
+    let at = place.key("opt_in");
+    if !dataset.required.is_empty() {
+        let remedy = "Remove `required`: a scan must have its meaning without it";
+        cx.error(&at, "a dataset that is chosen cannot be required", remedy);
+    }
+    let settings = &cx.manifest.setting;
+    let Some(setting) = settings.iter().find(|s| s.name == chosen.setting) else {
+        let known: Vec<&str> = settings.iter().map(|s| s.name.as_str()).collect();
+        let remedy = suggest(&chosen.setting, &known);
+        cx.error(&at.key("setting"), format!("no setting `{}`", chosen.setting), remedy);
+        return;
+    };
+    if let Err(message) = setting.accept(&chosen.is) {
+        cx.error(
+            &at.key("is"),
+            format!("nobody could choose it: {message}"),
+            "Mend the pattern or the value",
+        );
+    }
+    let left_alone = setting.default.as_deref().unwrap_or_default();
+    if left_alone == chosen.is || (left_alone.is_empty() && !setting.optional) {
+        let message = format!("`{}` does not leave it off by default", chosen.setting);
+        cx.error(&at.key("setting"), message, "Give the setting another value as its `default`");
     }
 }
 

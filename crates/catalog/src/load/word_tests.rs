@@ -161,3 +161,33 @@ fn reads_by_post() {
     }
     insta::assert_snapshot!(out);
 }
+
+#[test]
+fn what_is_chosen() {
+    let setting =
+        |text: &str| format!("[[setting]]\nname = \"extra\"\ntitle = \"Extra\"\n{text}\n\n[[deployment]]");
+    let sound_setting = setting("pattern = \"yes|no\"\ndefault = \"no\"");
+    let mut out = String::new();
+    for (setting, opt_in) in [
+        (&sound_setting, "{ setting = \"extra\", is = \"yes\" }"),
+        (&sound_setting, "{ setting = \"exrta\", is = \"yes\" }"),
+        (&sound_setting, "{ setting = \"extra\", is = \"on\" }"),
+        (&sound_setting, "{ setting = \"extra\", is = \"no\" }"),
+        (&setting(""), "{ setting = \"extra\", is = \"yes\" }"),
+    ] {
+        for required in ["", "required = [\"accounts\"]\n"] {
+            let mut files = sound();
+            let text = files.get_mut(APP).expect("it is there");
+            *text = text.replacen("[[deployment]]", setting, 1).replacen(
+                "name = \"people\"\n",
+                &format!("name = \"people\"\n{required}opt_in = {opt_in}\n"),
+                1,
+            );
+            let _ = writeln!(out, "{required}{opt_in}");
+            for error in load(&files).errors {
+                let _ = writeln!(out, "    {error}");
+            }
+        }
+    }
+    insta::assert_snapshot!(out);
+}

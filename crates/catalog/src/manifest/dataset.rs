@@ -31,6 +31,9 @@ pub struct Dataset {
     /// The deployments that offer it, by id; empty: all. Elsewhere it is not applicable and nothing is sent.
     #[serde(default)]
     pub deployments: Vec<String>,
+    /// Read only where the operator has chosen to: for transports that the vendor does not document. Elsewhere it is not
+    /// applicable and nothing is sent.
+    pub opt_in: Option<OptIn>,
     /// A dataset younger than this is reused and labelled with its age; a fan-out advances across runs.
     pub refresh_hours: Option<u32>,
     /// The full dataset of which this one is a filtered listing: when both have the same keys (and any), the server
@@ -80,6 +83,16 @@ pub struct Resolve {
     /// A file in the application's folder with what holds where nobody has set it: `[[default]]` with `setting`, `source`
     /// (the vendor's page) and `fields` (field to value).
     pub defaults: Option<String>,
+}
+
+/// An operator's choice.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptIn {
+    /// The setting by which it is chosen. Its default is another value, so that nobody chooses by leaving it alone.
+    pub setting: String,
+    /// The value that chooses it: `yes`.
+    pub is: String,
 }
 
 /// Which of the records with the same key counts.

@@ -93,7 +93,7 @@ fn judge(name: &str, what: &str, snapshot: &Snapshot, app: &App, causes: &[Failu
                         || rule.means == catalog::manifest::Meaning::Absent
                 });
                 assert!(
-                    says_so || !spec.spec.deployments.is_empty(),
+                    says_so || !spec.spec.deployments.is_empty() || spec.spec.opt_in.is_some(),
                     "{place} is not applicable without a rule"
                 );
             }

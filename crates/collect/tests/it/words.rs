@@ -43,6 +43,15 @@ async fn every_example_is_read_whole() {
             for spec in app.datasets_of(kind) {
                 let dataset = &snapshot.datasets[&spec.spec.name];
                 let place = format!("{} {} {kind}: {}", app.id, auth.id, spec.spec.name);
+                if spec.spec.opt_in.is_some() {
+                    // Nobody has chosen it.
+                    let not_applicable = matches!(dataset.availability, Availability::NotApplicable { .. });
+                    assert!(
+                        not_applicable && server.paths().iter().all(|p| !p.ends_with("/themes")),
+                        "{place}"
+                    );
+                    continue;
+                }
                 // What is swept is read in pieces, over runs; one piece is enough here.
                 let whole = matches!(dataset.availability, Availability::Complete);
                 assert!(whole, "{place}: {:?} {:?}", dataset.availability, server.paths());
@@ -57,6 +66,30 @@ async fn every_example_is_read_whole() {
                     assert_eq!(unknown, expected, "{place}");
                 }
             }
+        }
+    }
+}
+
+/// What nobody chooses is not sent; what is chosen is read as any other.
+#[tokio::test]
+async fn what_is_chosen_is_read() {
+    let Some(app) = examples().into_iter().find(|a| a.id.as_str() == "acme-server") else {
+        panic!("it is there")
+    };
+    let auth = &app.manifest.auth[0];
+    for (choice, read) in [("yes", true), ("no", false), ("", false)] {
+        let server = Server::start(answering(&app, auth)).await;
+        let mut target = target_of(&app, &server.url);
+        target.settings.insert("undocumented".to_owned(), choice.to_owned());
+        let request = RunRequest::new(ScanKind::Config, START + Duration::hours(3));
+        let collected =
+            collect::run(&outbound(), &target, &credential_of(auth), &server.clock, request, &Quiet).await;
+        let Collected::Done(done) = collected else { panic!("{collected:?}") };
+        let themes = dataset(&done, "themes");
+        assert_eq!(themes.availability.is_complete(), read, "{choice}");
+        assert_eq!(server.paths().iter().any(|p| p.ends_with("/ui/themes")), read, "{choice}");
+        if let Availability::NotApplicable { reason } = &themes.availability {
+            assert!(reason.contains("Read what the vendor does not document"), "{reason}");
         }
     }
 }
