@@ -1,11 +1,12 @@
 //! Answers in words, with what they rest on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use catalog::{Check, Over};
 use expr::{DatasetView, Evaluation, FieldUse, Inputs, Missing, Place, UnknownUse};
 use model::dataset::Availability;
-use model::finding::{Evidence, Outcome};
+use model::finding::{Evidence, Json, Outcome};
 use model::time::Timestamp;
 use model::value::{Record, Shape, Type, Value};
 
@@ -160,12 +161,12 @@ impl Explainer<'_> {
     }
 
     /// Where a value comes from: the dataset, its request, and when it was read.
-    fn origin(&self, place: &Place, name: &str) -> (String, String, Timestamp) {
-        let dataset = place.dataset.as_deref().unwrap_or_else(|| self.check.over.as_str());
-        let nothing = (String::new(), String::new(), self.now);
+    fn origin(&self, place: &Place, name: &str) -> (Arc<str>, Arc<str>, Timestamp) {
+        let nothing = || Arc::from("");
         if place.dataset.is_none() && (place.path.starts_with("params.") || place.path == "now") {
-            return nothing;
+            return (nothing(), nothing(), self.now);
         }
+        let dataset = place.dataset.as_deref().unwrap_or_else(|| self.check.over.as_str());
         let made = match (place.dataset.as_deref(), &self.check.over) {
             (Some("account"), _) | (None, Over::Account) => Some(&self.canonical.accounts),
             (Some("plugin"), _) | (None, Over::Plugin) => Some(&self.canonical.plugins),
@@ -176,22 +177,28 @@ impl Explainer<'_> {
             (Some(made), None) => made.source_of(name).map(|(source, _)| source.as_str()),
             (None, _) => Some(dataset),
         };
-        match source.and_then(|source| self.reading.datasets.get(source)).and_then(|read| read.data) {
-            Some(data) => (dataset.to_owned(), data.request.clone(), data.collected_at),
-            None => (dataset.to_owned(), String::new(), self.now),
+        let read = source.and_then(|source| self.reading.datasets.get(source));
+        let told = match read {
+            Some(read) if made.is_none() => Arc::clone(&read.origin.0),
+            _ => Arc::from(dataset),
+        };
+        match read.and_then(|read| Some((read, read.data?))) {
+            Some((read, data)) => (told, Arc::clone(&read.origin.1), data.collected_at),
+            None => (told, nothing(), self.now),
         }
     }
 
     fn used(&self, used: &FieldUse, name: &str) -> Evidence {
         let (dataset, request, at) = self.origin(&used.place, name);
         let value = used.value.to_json(used.kind.as_ref().unwrap_or(&Type::Bool));
-        Evidence { field: used.place.to_string(), value, dataset, request, at }
+        Evidence { field: used.place.to_string(), value: Json::from(&value), dataset, request, at }
     }
 
     fn lacked(&self, lack: &UnknownUse, name: &str) -> Evidence {
         let (dataset, request, at) = self.origin(&lack.place, name);
         let value = if lack.why == Missing::Null { &Value::Null } else { &Value::Unknown };
-        Evidence { field: lack.place.to_string(), value: value.to_json(&Type::Bool), dataset, request, at }
+        let value = Json::from(&value.to_json(&Type::Bool));
+        Evidence { field: lack.place.to_string(), value, dataset, request, at }
     }
 
     /// Permissions that would let the missing datasets be read.

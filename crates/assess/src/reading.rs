@@ -1,6 +1,7 @@
 //! How far each dataset of the run may be believed, and with that how the run ended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use catalog::{App, DatasetSpec};
 use expr::DatasetView;
@@ -34,6 +35,8 @@ pub(crate) struct Read<'a> {
     pub(crate) data: Option<&'a DatasetSnapshot>,
     /// How far it was read, after all doubts.
     pub(crate) availability: Availability,
+    /// Its name and its request, as evidence tells them: shared, because every answer about every record does.
+    pub(crate) origin: (Arc<str>, Arc<str>),
     required: bool,
 }
 
@@ -62,7 +65,8 @@ impl<'a> Reading<'a> {
                 },
             };
             let required = spec.spec.required.contains(&kind);
-            datasets.insert(name, Read { spec, data, availability, required });
+            let origin = (name.into(), data.map_or("", |data| data.request.as_str()).into());
+            datasets.insert(name, Read { spec, data, availability, origin, required });
         }
         Self { app, kind, revision: snapshot.revision, instance: *instance, datasets, emptied }
     }

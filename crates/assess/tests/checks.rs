@@ -55,24 +55,24 @@ fn every_check_answers_about_every_record() {
 fn evidence_names_field_value_request_and_time() {
     let assessment = config().assess();
     let evidence: Vec<_> =
-        assessment.results[0].evidence.iter().map(|e| (e.field.as_str(), e.value.clone())).collect();
+        assessment.results[0].evidence.iter().map(|e| (e.field.as_str(), e.value.value())).collect();
     assert_eq!(
         evidence,
         [("protected", json!(false)), ("name", json!("open")), ("datasets.rules", json!(2))]
     );
     let rules = &assessment.results[0].evidence[2];
     assert_eq!(
-        (rules.dataset.as_str(), rules.request.as_str()),
+        (&*rules.dataset, &*rules.request),
         ("rules", "GET https://api.example.com/rules")
     );
     let first = &assessment.results[0].evidence[0];
     assert_eq!(
-        (first.dataset.as_str(), first.request.as_str(), first.at),
+        (&*first.dataset, &*first.request, first.at),
         ("repos", "GET https://api.example.com/repos", NOW)
     );
     let unknown = assessment.results.iter().find(|r| r.resource == "odd").expect("it is answered");
     let lacking = unknown.evidence.iter().find(|e| e.field == "protected").expect("it is evidence");
-    assert_eq!(lacking.value, json!({ "$unknown": true }));
+    assert_eq!(lacking.value.value(), json!({ "$unknown": true }));
 }
 
 #[test]

@@ -58,8 +58,8 @@ fn checks_over_accounts_answer_with_their_source() {
         ]
     );
     let evidence = &assessment.results[0].evidence[0];
-    assert_eq!((evidence.field.as_str(), evidence.dataset.as_str()), ("second_factor", "account"));
-    assert_eq!(evidence.request, "GET https://api.example.com/members");
+    assert_eq!((evidence.field.as_str(), &*evidence.dataset), ("second_factor", "account"));
+    assert_eq!(&*evidence.request, "GET https://api.example.com/members");
 }
 
 /// Why a field of an account is unknown is told from what its mapping lacked, with the permission.

@@ -219,7 +219,7 @@ fn metadata(place: &Place<'_>, feature: &str, feature_uid: &str) -> Value {
 fn finding_info(entry: &Entry<'_>, uid: String) -> Value {
     let title = entry.definition.map_or(entry.check.as_str(), |c| c.title.as_str());
     let requests: BTreeSet<&str> =
-        entry.evidence.iter().map(|e| e.request.as_str()).filter(|r| !r.is_empty()).collect();
+        entry.evidence.iter().map(|e| &*e.request).filter(|r| !r.is_empty()).collect();
     let tracked = entry.tracked;
     let modified = tracked.map(|t| {
         [t.changed_at, t.resolved_at, t.stale_since].into_iter().flatten().fold(t.first_seen_at, Ord::max)

@@ -33,9 +33,9 @@ impl World {
             finding: "01890a5d-ac96-774b-bcce-b302099a8057".into(),
             evidence: vec![Evidence {
                 field: "two_factor".to_owned(),
-                value: json!({ "$unknown": true }),
-                dataset: "members".to_owned(),
-                request: "GET https://api.github.com/orgs/acme/members".to_owned(),
+                value: (&json!({ "$unknown": true })).into(),
+                dataset: "members".into(),
+                request: "GET https://api.github.com/orgs/acme/members".into(),
                 at: AT,
             }],
         }

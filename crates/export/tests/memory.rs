@@ -37,9 +37,9 @@ fn peak(findings: usize, catalog: &catalog::Catalog) -> usize {
         let resource = format!("repository-{number}");
         let evidence = [Evidence {
             field: "classic".to_owned(),
-            value: json!(null),
-            dataset: "branches".to_owned(),
-            request: "POST https://api.github.com/graphql".to_owned(),
+            value: (&json!(null)).into(),
+            dataset: "branches".into(),
+            request: "POST https://api.github.com/graphql".into(),
             at: Timestamp(0),
         }];
         let entry = Entry {

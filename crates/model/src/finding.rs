@@ -1,8 +1,9 @@
 //! Checks' outcomes, findings and drift.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::CheckId;
 use crate::scan::ScanKind;
@@ -88,17 +89,55 @@ impl Outcome {
     }
 }
 
+/// A JSON value kept as its text. There is one for each field that decided an outcome, most of them are only ever written
+/// out again, and as a tree an object takes about ten times the memory of its text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Json(Box<str>);
+
+impl Json {
+    /// The value, to look into it.
+    #[must_use]
+    pub fn value(&self) -> serde_json::Value {
+        // Only ever made of what was a value.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<&serde_json::Value> for Json {
+    fn from(value: &serde_json::Value) -> Self {
+        Self(value.to_string().into_boxed_str())
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.value().serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        serde_json::Value::deserialize(from).map(|value| Self::from(&value))
+    }
+}
+
 /// A field that decided an outcome, or that would have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Field as the check names it: `two_factor`, `datasets.hooks[].insecure`.
     pub field: String,
-    /// Its value as JSON; `{"$unknown":true}` when it could not be known.
-    pub value: serde_json::Value,
+    /// Its value; `{"$unknown":true}` when it could not be known.
+    pub value: Json,
     /// The dataset it came from.
-    pub dataset: String,
+    pub dataset: Arc<str>,
     /// The request it came from, without secrets.
-    pub request: String,
+    pub request: Arc<str>,
     /// When it was read.
     pub at: Timestamp,
 }

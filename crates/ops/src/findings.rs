@@ -209,10 +209,10 @@ impl Ops {
             .iter()
             .map(|e| EvidenceRow {
                 field: e.field.clone(),
-                value: plain_json(&e.value),
+                value: plain_json(&e.value.value()),
                 wanted: String::new(),
                 dataset: self.dataset_title(&finding.app, &e.dataset),
-                request: e.request.clone(),
+                request: e.request.to_string(),
                 at: e.at,
             })
             .collect();
@@ -267,8 +267,9 @@ impl Ops {
         let template = check.remedy.link.as_ref()?;
         let member = self.0.fleet.get(&finding.instance)?;
         let value = |name: &str| {
-            let field =
-                || finding.evidence.iter().find(|e| e.field == name)?.value.as_str().map(str::to_owned);
+            let field = || {
+                finding.evidence.iter().find(|e| e.field == name)?.value.value().as_str().map(str::to_owned)
+            };
             let entered = member.row.instance.settings.get(name).cloned();
             entered.or_else(field).or_else(|| self.is_key(finding, name).then(|| finding.resource.clone()))
         };

@@ -228,7 +228,7 @@ fn one(result: &CheckResult) -> String {
         lines.push(format!(
             "  {} = {}   ({}, {}, {})",
             e.field,
-            clean(&e.value.to_string()),
+            clean(&e.value.value().to_string()),
             e.dataset,
             e.request,
             e.at

@@ -161,7 +161,10 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
         let readiness = preflight.readiness.iter().find(|r| r.kind == kind);
         let ran = match readiness {
             Some(r) if !r.ready => Err(r.missing.clone()),
-            _ => Ok(one(&app, &target, &credential, &preflight, kind, outbound, sweep_requests, asked.detail).await),
+            _ => {
+                Ok(one(&app, &target, &credential, &preflight, kind, outbound, sweep_requests, asked.detail)
+                    .await)
+            }
         };
         scans.push(Scanned { kind, ran });
     }
@@ -289,8 +292,7 @@ async fn one(
                 params: &params,
                 interval,
             };
-            let assessment =
-                assess::assess(&done.snapshot, app, &instance, &Prior::default(), now, detail);
+            let assessment = assess::assess(&done.snapshot, app, &instance, &Prior::default(), now, detail);
             let records = done.snapshot.datasets.values().map(|d| d.records.len() as u64).sum();
             Ran { started_at, finished_at: now, cost: done.snapshot.cost, records, assessment }
         }

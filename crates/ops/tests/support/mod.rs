@@ -88,9 +88,9 @@ pub(crate) fn failing(resource: &str) -> CheckResult {
         says: format!("The default branch main of {resource} is not protected"),
         evidence: vec![Evidence {
             field: "classic".to_owned(),
-            value: serde_json::Value::Null,
-            dataset: "branches".to_owned(),
-            request: "POST https://api.github.com/graphql".to_owned(),
+            value: (&serde_json::Value::Null).into(),
+            dataset: "branches".into(),
+            request: "POST https://api.github.com/graphql".into(),
             at: NOW,
         }],
         needs: Vec::new(),

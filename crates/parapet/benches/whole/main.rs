@@ -84,9 +84,9 @@ fn idle() {
 /// A line of `/proc/PID/status` in megabytes (10^6 bytes); 0 when the process is gone.
 fn memory(child: &Child, line: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let kib = status
-        .lines()
-        .find_map(|l| l.strip_prefix(line)?.strip_prefix(':')?.split_whitespace().next()?.parse::<f64>().ok());
+    let kib = status.lines().find_map(|l| {
+        l.strip_prefix(line)?.strip_prefix(':')?.split_whitespace().next()?.parse::<f64>().ok()
+    });
     kib.unwrap_or(0.0) * 1024.0 / 1e6
 }
 

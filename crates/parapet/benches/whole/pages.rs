@@ -154,7 +154,8 @@ async fn onboard(db: &Db, n: usize, now: Timestamp) {
             },
             sent: true,
         };
-        let findings: Vec<CheckResult> = (0..if kind == ScanKind::Config { 3 } else { 0 }).map(finding).collect();
+        let findings: Vec<CheckResult> =
+            (0..if kind == ScanKind::Config { 3 } else { 0 }).map(finding).collect();
         let mut commit = Commit::nothing(finish, Spread(u16::try_from(n).unwrap_or(u16::MAX)), &[]);
         commit.results = &findings;
         store::runs::commit(db, &held, commit).await.expect("committed");

@@ -277,7 +277,7 @@ fn checks(assessment: &Assessment) -> Vec<Check> {
                 .iter()
                 .filter(|r| r.check == tally.check && r.outcome == Outcome::Inconclusive);
             for result in undecided {
-                for e in result.evidence.iter().filter(|e| e.value.get("$unknown").is_some()) {
+                for e in result.evidence.iter().filter(|e| e.value.value().get("$unknown").is_some()) {
                     *unknown.entry(&e.field).or_default() += 1;
                 }
             }

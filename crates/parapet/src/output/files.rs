@@ -259,7 +259,8 @@ fn console(report: &Report, check: &catalog::Check, result: &CheckResult) -> Opt
         report.app.dataset(&result.resource_kind).is_some_and(|d| d.spec.key.as_deref() == Some(name))
     };
     let value = |name: &str| {
-        let field = || result.evidence.iter().find(|e| e.field == name)?.value.as_str().map(str::to_owned);
+        let field =
+            || result.evidence.iter().find(|e| e.field == name)?.value.value().as_str().map(str::to_owned);
         let entered = report.settings.get(name).cloned();
         entered.or_else(field).or_else(|| is_key(name).then(|| result.resource.clone()))
     };
