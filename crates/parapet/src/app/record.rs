@@ -1,7 +1,7 @@
 //! Recording the exchanges of a dry run as a case of the application's fixtures. What is secret by its place is replaced;
 //! what is personal only its owner knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -54,8 +54,15 @@ impl Recorder {
     pub(super) fn tape(&self, app: &App, target: &Target, credential: &Credential, now: Timestamp) -> Tape {
         let mut scrub = Scrub::new(app, target, credential);
         let mut exchanges: Vec<Exchange> = Vec::new();
-        for taken in self.heard.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            let exchange = scrub.exchange(taken);
+        let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        let bodies = several_bodies(&heard);
+        for taken in heard {
+            let minds = taken.exchange.post.as_ref().is_some_and(|path| bodies.contains(path));
+            let mut exchange = scrub.exchange(taken);
+            if !minds {
+                // A sign-in sends a password.
+                exchange.sent = None;
+            }
             let name = exchange.name();
             // A repeated request counts by its last answer, as it does to the connector that retries.
             match exchanges.iter_mut().find(|e| e.name() == name) {
@@ -81,6 +88,17 @@ impl Recorder {
             otherwise: None,
         }
     }
+}
+
+/// The paths of POSTs that were sent with more than one body.
+fn several_bodies(heard: &[Taken]) -> BTreeSet<String> {
+    let mut bodies: BTreeMap<&String, BTreeSet<String>> = BTreeMap::new();
+    for taken in heard {
+        if let (Some(path), Some(sent)) = (&taken.exchange.post, &taken.exchange.sent) {
+            bodies.entry(path).or_default().insert(sent.to_string());
+        }
+    }
+    bodies.into_iter().filter(|(_, all)| all.len() > 1).map(|(path, _)| path.clone()).collect()
 }
 
 /// A field of the credential and what stands in its place.
@@ -143,6 +161,9 @@ impl Scrub {
         for path in [&mut exchange.get, &mut exchange.post].into_iter().flatten() {
             let rest = path.strip_prefix(&self.prefix).unwrap_or(path);
             *path = self.text(rest);
+        }
+        if let Some(sent) = &mut exchange.sent {
+            self.json(sent, false);
         }
         for (name, value) in taken.headers {
             let name = name.to_lowercase();
