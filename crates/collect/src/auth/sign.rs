@@ -58,7 +58,7 @@ impl Key {
         // A set with a single key is what some consoles copy.
         let jwk = match jwk.get("keys").and_then(Json::as_array).map(Vec::as_slice) {
             Some([only]) => only,
-            Some(_) => return Err("The JWK set holds more than one key; give one".to_owned()),
+            Some(_) => return Err("The JWK set does not hold exactly one key; give one".to_owned()),
             None => jwk,
         };
         if jwk.get("kty").and_then(Json::as_str) != Some("RSA") {
@@ -295,10 +295,10 @@ mod tests {
     fn what_is_no_key_is_said_without_telling_it() {
         for (text, words) in [
             ("sEcReT", "PEM"),
-            ("{\"kty\":\"RSA\",\"n\":\"sEcReT\"}", "lacks `e`"),
+            ("{\"kty\":\"RSA\",\"n\":\"sEcReTxx\"}", "lacks `e`"),
             ("{\"kty\":\"EC\",\"d\":\"sEcReT\"}", "`kty`"),
             ("{sEcReT", "no JWK"),
-            ("{\"keys\":[]}", "more than one"),
+            ("{\"keys\":[]}", "exactly one"),
         ] {
             let told = Key::read(text).err().unwrap();
             assert!(told.contains(words) && !told.contains("sEcReT"), "{told}");
