@@ -207,6 +207,7 @@ impl Serialize for Subjects<'_> {
             records: R,
         }
         let json = |record: &Record| record.to_json(self.shape);
-        Fields { complete: self.read.complete, records: Each(|| self.read.records.iter().map(json)) }.serialize(to)
+        Fields { complete: self.read.complete, records: Each(|| self.read.records.iter().map(json)) }
+            .serialize(to)
     }
 }
