@@ -61,10 +61,7 @@ fn evidence_names_field_value_request_and_time() {
         [("protected", json!(false)), ("name", json!("open")), ("datasets.rules", json!(2))]
     );
     let rules = &assessment.results[0].evidence[2];
-    assert_eq!(
-        (&*rules.dataset, &*rules.request),
-        ("rules", "GET https://api.example.com/rules")
-    );
+    assert_eq!((&*rules.dataset, &*rules.request), ("rules", "GET https://api.example.com/rules"));
     let first = &assessment.results[0].evidence[0];
     assert_eq!(
         (&*first.dataset, &*first.request, first.at),

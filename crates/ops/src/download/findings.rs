@@ -191,7 +191,8 @@ impl Writer {
             Err(store::StoreError::NotFound { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(from_store(error)),
         };
-        let notice = |gap: runs::Gap| Notice::not_read(&gap.title, &gap.reason, gap.required, run.finished_at);
+        let notice =
+            |gap: runs::Gap| Notice::not_read(&gap.title, &gap.reason, gap.required, run.finished_at);
         Ok(run.gaps.into_iter().map(notice).collect())
     }
 
