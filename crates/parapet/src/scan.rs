@@ -150,8 +150,6 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
     let preflight = collect::preflight(outbound, &target, &credential, &SystemClock)
         .await
         .map_err(|fault| Failure::refused(explain(&fault, &app), fault))?;
-    // A one-off scan has no later run in which a sweep could go on.
-    let sweep_requests = if asked.quick { 0 } else { u32::MAX };
     let wanted: Vec<ScanKind> = if asked.kinds.is_empty() { app.supported() } else { asked.kinds.to_vec() };
     if let Some(kind) = wanted.iter().find(|k| !app.supported().contains(k)) {
         return Err(Failure::usage(format!("{} has no {}.", app.manifest.name, kind.title())));
@@ -161,10 +159,7 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
         let readiness = preflight.readiness.iter().find(|r| r.kind == kind);
         let ran = match readiness {
             Some(r) if !r.ready => Err(r.missing.clone()),
-            _ => {
-                Ok(one(&app, &target, &credential, &preflight, kind, outbound, sweep_requests, asked.detail)
-                    .await)
-            }
+            _ => Ok(one(&app, &target, &credential, &preflight, kind, outbound, asked).await),
         };
         scans.push(Scanned { kind, ran });
     }
@@ -259,13 +254,13 @@ async fn one(
     preflight: &Preflight,
     kind: ScanKind,
     outbound: &Outbound,
-    sweep_requests: u32,
-    detail: Detail,
+    asked: &Asked<'_>,
 ) -> Ran {
     let started_at = SystemClock.now();
     let interval = schedule::default_interval(kind);
     let mut request = RunRequest::new(kind, started_at + schedule::run_allowance(interval));
-    request.sweep_requests = sweep_requests;
+    // A one-off scan has no later run in which a sweep could go on.
+    request.sweep_requests = if asked.quick { 0 } else { u32::MAX };
     request.known = Some(preflight.identity.clone());
     let line = Line::new(kind, app.datasets_of(kind).count());
     let collected = loop {
@@ -292,7 +287,8 @@ async fn one(
                 params: &params,
                 interval,
             };
-            let assessment = assess::assess(&done.snapshot, app, &instance, &Prior::default(), now, detail);
+            let assessment =
+                assess::assess(&done.snapshot, app, &instance, &Prior::default(), now, asked.detail);
             let records = done.snapshot.datasets.values().map(|d| d.records.len() as u64).sum();
             Ran { started_at, finished_at: now, cost: done.snapshot.cost, records, assessment }
         }
