@@ -64,9 +64,13 @@ pub(crate) struct Report {
 }
 
 pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
-    let (catalog, errors) = wiring::catalogue(&args.catalogue.folders)?;
+    let (mut catalog, errors) = wiring::catalogue(&args.catalogue.folders)?;
     wiring::warn(&errors);
     let app = product(&catalog, &args.app)?;
+    // What the other applications take, the scan can use.
+    if let Some(catalog) = Arc::get_mut(&mut catalog) {
+        catalog.apps.retain(|id, _| *id == app.id);
+    }
     let asked = Asked {
         deployment: &args.deployment,
         auth: &args.auth,

@@ -64,10 +64,10 @@ pub(crate) async fn measure() {
     let router = web::router(Arc::new(ops), config);
 
     for (name, path) in [
-        ("Applications", "/"),
-        ("only those Down", "/?status=down"),
-        ("searched by name", "/?q=tenant-77"),
-        ("as a list", "/?as=list"),
+        ("Applications", "/applications"),
+        ("only those Down", "/applications?status=down"),
+        ("searched by name", "/applications?search=tenant-77"),
+        ("as a list", "/applications?layout=list"),
         ("one application", "/applications/i00042"),
         ("its settings", "/applications/i00042/settings"),
     ] {
