@@ -233,18 +233,7 @@ fn not_told(name: &str, now: Timestamp) -> Fault {
 }
 
 fn internal(detail: String, now: Timestamp) -> Fault {
-    Fault {
-        cause: FailureCause::Internal,
-        reached: Rung::NotSent,
-        dataset: None,
-        request: None,
-        status: None,
-        vendor_message: None,
-        request_id: None,
-        needs: Vec::new(),
-        detail,
-        at: now,
-    }
+    Fault::local(FailureCause::Internal, Rung::NotSent, detail, now)
 }
 
 /// A number with its thousands apart: `10,000`.

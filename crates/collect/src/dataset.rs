@@ -347,16 +347,13 @@ pub(crate) fn unite(
     let Merged { records, contradiction } = merge(spec, parts, session.clock.now());
     if let Some(detail) = contradiction {
         blame(Box::new(Fault {
-            cause: FailureCause::Protocol,
-            reached: Rung::Permission,
             dataset: Some(spec.spec.name.clone()),
-            request: None,
-            status: None,
-            vendor_message: None,
-            request_id: None,
-            needs: Vec::new(),
-            detail: session.scrub.clean(&detail),
-            at: session.clock.now(),
+            ..Fault::local(
+                FailureCause::Protocol,
+                Rung::Permission,
+                session.scrub.clean(&detail),
+                session.clock.now(),
+            )
         }));
     }
     if let Some(Gap::Fault(fault)) = &gap {

@@ -88,16 +88,8 @@ fn walk<'d>(
 ) -> Result<(), Blocked> {
     let fault = |detail: String| {
         Box::new(Fault {
-            cause: FailureCause::Internal,
-            reached: Rung::NotSent,
             dataset: Some(dataset.spec.name.clone()),
-            request: None,
-            status: None,
-            vendor_message: None,
-            request_id: None,
-            needs: Vec::new(),
-            detail,
-            at: session.clock.now(),
+            ..Fault::local(FailureCause::Internal, Rung::NotSent, detail, session.clock.now())
         })
     };
     let Some(source) = sources.get(&each.dataset) else {

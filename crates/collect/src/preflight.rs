@@ -196,18 +196,12 @@ fn ask<'r>(session: &'r Session<'_>, host: &str, path: &str) -> Result<Ask<'r>, 
             etag: None,
             about,
         }),
-        Err(detail) => Err(Halt::Fault(Box::new(Fault {
-            cause: FailureCause::Internal,
-            reached: Rung::NotSent,
-            dataset: None,
-            request: None,
-            status: None,
-            vendor_message: None,
-            request_id: None,
-            needs: Vec::new(),
-            detail: session.scrub.clean(&detail),
-            at: session.clock.now(),
-        }))),
+        Err(detail) => Err(Halt::Fault(Box::new(Fault::local(
+            FailureCause::Internal,
+            Rung::NotSent,
+            session.scrub.clean(&detail),
+            session.clock.now(),
+        )))),
     }
 }
 
@@ -366,17 +360,8 @@ fn excess(session: &Session<'_>, granted: &[String]) -> Vec<String> {
 
 /// Nobody waits here: every end is a fault.
 fn plain(halt: Halt, session: &Session<'_>) -> Fault {
-    let local = |cause, detail: String| Fault {
-        cause,
-        reached: Rung::Authenticated,
-        dataset: None,
-        request: None,
-        status: None,
-        vendor_message: None,
-        request_id: None,
-        needs: Vec::new(),
-        detail: session.scrub.clean(&detail),
-        at: session.clock.now(),
+    let local = |cause, detail: String| {
+        Fault::local(cause, Rung::Authenticated, session.scrub.clean(&detail), session.clock.now())
     };
     match halt {
         Halt::Fault(fault) => *fault,

@@ -117,16 +117,13 @@ impl Task<'_, '_> {
 
     fn doubt(&self, cause: FailureCause, detail: &str) -> Fault {
         Fault {
-            cause,
-            reached: Rung::Permission,
             dataset: Some(self.spec.spec.name.clone()),
-            request: None,
-            status: None,
-            vendor_message: None,
-            request_id: None,
-            needs: Vec::new(),
-            detail: self.session.scrub.clean(detail),
-            at: self.session.clock.now(),
+            ..Fault::local(
+                cause,
+                Rung::Permission,
+                self.session.scrub.clean(detail),
+                self.session.clock.now(),
+            )
         }
     }
 }

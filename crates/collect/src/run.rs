@@ -206,16 +206,8 @@ impl<'r, 'a> Run<'r, 'a> {
 
 fn internal(at: Timestamp, spec: &DatasetSpec, detail: &str) -> Fault {
     Fault {
-        cause: FailureCause::Internal,
-        reached: Rung::NotSent,
         dataset: Some(spec.spec.name.clone()),
-        request: None,
-        status: None,
-        vendor_message: None,
-        request_id: None,
-        needs: Vec::new(),
-        detail: detail.to_owned(),
-        at,
+        ..Fault::local(FailureCause::Internal, Rung::NotSent, detail.to_owned(), at)
     }
 }
 

@@ -74,18 +74,12 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Box<Fault>> {
         let manifest = &target.app.manifest;
         let Some(auth) = target.app.auth(&credential.auth) else {
-            return Err(Box::new(Fault {
-                cause: FailureCause::Internal,
-                reached: Rung::NotSent,
-                dataset: None,
-                request: None,
-                status: None,
-                vendor_message: None,
-                request_id: None,
-                needs: Vec::new(),
-                detail: format!("{} has no way to authenticate called `{}`", manifest.name, credential.auth),
-                at: clock.now(),
-            }));
+            return Err(Box::new(Fault::local(
+                FailureCause::Internal,
+                Rung::NotSent,
+                format!("{} has no way to authenticate called `{}`", manifest.name, credential.auth),
+                clock.now(),
+            )));
         };
         let scrub = Scrubber::default();
         Authenticator::teach(&scrub, auth, credential);

@@ -86,18 +86,7 @@ impl Context {
 
 /// A fault of a run that sent nothing.
 pub(crate) fn unsent(cause: FailureCause, detail: impl Into<String>, at: Timestamp) -> Fault {
-    Fault {
-        cause,
-        reached: Rung::NotSent,
-        dataset: None,
-        request: None,
-        status: None,
-        vendor_message: None,
-        request_id: None,
-        needs: Vec::new(),
-        detail: detail.into(),
-        at,
-    }
+    Fault::local(cause, Rung::NotSent, detail.into(), at)
 }
 
 /// The words of a panic, for the log: they may quote what was read, so they belong nowhere else.

@@ -90,6 +90,26 @@ pub struct Fault {
     pub at: Timestamp,
 }
 
+impl Fault {
+    /// A fault without an answer behind it: no request, no words of the vendor, nothing to grant. What more is known is set
+    /// beside it.
+    #[must_use]
+    pub fn local(cause: FailureCause, reached: Rung, detail: impl Into<String>, at: Timestamp) -> Self {
+        Self {
+            cause,
+            reached,
+            dataset: None,
+            request: None,
+            status: None,
+            vendor_message: None,
+            request_id: None,
+            needs: Vec::new(),
+            detail: detail.into(),
+            at,
+        }
+    }
+}
+
 /// Something that is not broken yet: shown on the tile and in the digest ahead of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]

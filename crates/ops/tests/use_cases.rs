@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use collect::{Clock, Outbound, OutboundConfig};
+use collect::{Outbound, OutboundConfig};
 use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
-use model::entropy::Entropy;
 use model::id::InstanceId;
 use model::scan::ScanKind;
-use model::time::{Duration, Timestamp};
+use model::time::Duration;
 use model::view::{
     Actor, ApplicationsQuery, AuditQuery, CredentialInput, FindingsQuery, OwnerInput, Refusal, RefusalKind,
     Role,
@@ -21,31 +18,10 @@ use sim::Server;
 use sim::github::{GitHub, Plan, Token};
 use store::{Db, Options, SealingKey};
 
-const NOW: Timestamp = Timestamp(1_790_000_000_000);
+#[path = "support/still.rs"]
+mod still;
 
-struct Still;
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
-    }
-    fn jitter(&self, _: Duration) -> Duration {
-        Duration::ZERO
-    }
-}
-
-#[derive(Default)]
-struct Counting(AtomicU64);
-impl Entropy for Counting {
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(8) {
-            let next = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed).to_le_bytes();
-            chunk.copy_from_slice(&next[..chunk.len()]);
-        }
-    }
-}
+use still::{Counting, NOW, Still};
 
 struct Bed {
     ops: Ops,

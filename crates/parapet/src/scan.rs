@@ -8,7 +8,7 @@ use assess::{Assessment, Detail, Instance, Prior};
 use catalog::App;
 use collect::{Clock as _, Collected, Credential, Origins, Outbound, Preflight, RunRequest, Target};
 use engine::clock::SystemClock;
-use model::dataset::Cost;
+use model::dataset::{Cost, Snapshot};
 use model::diagnosis::Fault;
 use model::finding::{Outcome, Severity};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
@@ -261,8 +261,8 @@ async fn one(
     asked: &Asked<'_>,
 ) -> Ran {
     let started_at = SystemClock.now();
-    let interval = schedule::default_interval(kind);
-    let mut request = RunRequest::new(kind, started_at + schedule::run_allowance(interval));
+    let allowance = schedule::run_allowance(schedule::default_interval(kind));
+    let mut request = RunRequest::new(kind, started_at + allowance);
     // A one-off scan has no later run in which a sweep could go on.
     request.sweep_requests = if asked.quick { 0 } else { u32::MAX };
     request.known = Some(preflight.identity.clone());
@@ -283,16 +283,7 @@ async fn one(
     let now = SystemClock.now();
     match collected {
         Collected::Done(done) => {
-            let params = BTreeMap::new();
-            let instance = Instance {
-                tenant_uid: &preflight.identity.tenant_uid,
-                auth: &credential.auth,
-                settings: &target.settings,
-                params: &params,
-                interval,
-            };
-            let assessment =
-                assess::assess(&done.snapshot, app, &instance, &Prior::default(), now, asked.detail);
+            let assessment = assessed(&done.snapshot, target, credential, preflight, asked.detail, now);
             let records = done.snapshot.datasets.values().map(|d| d.records.len() as u64).sum();
             Ran { started_at, finished_at: now, cost: done.snapshot.cost, records, assessment }
         }
@@ -303,19 +294,33 @@ async fn one(
     }
 }
 
-fn stopped(now: Timestamp) -> Assessment {
-    let fault = Fault {
-        cause: FailureCause::Internal,
-        reached: model::diagnosis::Rung::NotSent,
-        dataset: None,
-        request: None,
-        status: None,
-        vendor_message: None,
-        request_id: None,
-        needs: Vec::new(),
-        detail: "The scan was stopped.".to_owned(),
-        at: now,
+/// What one run means by itself, with nothing known from before.
+pub(crate) fn assessed(
+    snapshot: &Snapshot,
+    target: &Target,
+    credential: &Credential,
+    preflight: &Preflight,
+    detail: Detail,
+    now: Timestamp,
+) -> Assessment {
+    let params = BTreeMap::new();
+    let instance = Instance {
+        tenant_uid: &preflight.identity.tenant_uid,
+        auth: &credential.auth,
+        settings: &target.settings,
+        params: &params,
+        interval: schedule::default_interval(snapshot.kind),
     };
+    assess::assess(snapshot, &target.app, &instance, &Prior::default(), now, detail)
+}
+
+fn stopped(now: Timestamp) -> Assessment {
+    let fault = Fault::local(
+        FailureCause::Internal,
+        model::diagnosis::Rung::NotSent,
+        "The scan was stopped.".to_owned(),
+        now,
+    );
     Assessment {
         outcome: RunOutcome::Failed(FailureCause::Internal),
         fault: Some(fault),

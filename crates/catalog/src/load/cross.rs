@@ -1,9 +1,11 @@
 //! What must hold between the parts of one manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use expr::{Env, Expected, Program};
 use model::scan::ScanKind;
-use model::value::Type;
+use model::value::{Shape, Type};
 use url::Url;
 
 use crate::LoadError;
@@ -36,6 +38,19 @@ impl Context<'_> {
     /// The settings as parameters of expressions.
     pub(crate) fn settings(&self) -> BTreeMap<String, Type> {
         self.manifest.setting.iter().map(|s| (s.name.clone(), Type::String)).collect()
+    }
+
+    /// A condition over one record of a dataset, compiled; what is wrong with it is noted at its place.
+    pub(crate) fn condition(
+        &mut self,
+        at: &At,
+        source: &str,
+        shape: &Arc<Shape>,
+        params: BTreeMap<String, Type>,
+    ) -> Option<Program> {
+        let env = Env { record: Some(Arc::clone(shape)), datasets: BTreeMap::new(), params, dynamic: false };
+        let compiled = expr::compile(source, &env, &Expected::Bool);
+        compiled.map_err(|e| self.errors.push(self.doc.expression_error(at, &e))).ok()
     }
 
     /// A host must exist wherever the application can be hosted.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use expr::{DatasetType, Env, Expected};
 use model::value::Type;
 
 use crate::app::{DatasetSpec, RequestSpec};
@@ -141,21 +140,8 @@ fn filter(
     walked: Option<&DatasetSpec>,
 ) -> Option<expr::Program> {
     let source = request.for_each.as_ref()?.filter.as_ref()?;
-    let walked = walked?;
-    let env = Env {
-        record: Some(Arc::clone(&walked.shape)),
-        datasets: BTreeMap::<String, DatasetType>::new(),
-        params: cx.settings(),
-        dynamic: false,
-    };
-    match expr::compile(source, &env, &Expected::Bool) {
-        Ok(program) => Some(program),
-        Err(e) => {
-            let error = cx.doc.expression_error(&at.key("for_each").key("where"), &e);
-            cx.errors.push(error);
-            None
-        }
-    }
+    let settings = cx.settings();
+    cx.condition(&at.key("for_each").key("where"), source, &walked?.shape, settings)
 }
 
 /// Every placeholder of a text must be a setting, or a field of the walked record.

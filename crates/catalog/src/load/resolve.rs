@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use expr::{DatasetType, Env, Expected, Program};
+use expr::Program;
 use model::value::{Shape, Type};
 
 use crate::app::{DatasetSpec, Defaults};
@@ -24,20 +24,7 @@ pub(crate) fn gone(
     shape: &Arc<Shape>,
 ) -> Option<Program> {
     let source = dataset.latest.as_ref()?.gone.as_ref()?;
-    let env = Env {
-        record: Some(Arc::clone(shape)),
-        datasets: BTreeMap::<String, DatasetType>::new(),
-        params: BTreeMap::new(),
-        dynamic: false,
-    };
-    match expr::compile(source, &env, &Expected::Bool) {
-        Ok(program) => Some(program),
-        Err(e) => {
-            let error = cx.doc.expression_error(&place.key("latest").key("gone"), &e);
-            cx.errors.push(error);
-            None
-        }
-    }
+    cx.condition(&place.key("latest").key("gone"), source, shape, BTreeMap::new())
 }
 
 /// Looks at a dataset with `resolve`, and reads its defaults.

@@ -319,16 +319,10 @@ fn broken(session: &Session<'_>, detail: impl Into<String>) -> Halt {
 }
 
 fn local(session: &Session<'_>, cause: FailureCause, detail: impl Into<String>) -> Halt {
-    Halt::Fault(Box::new(Fault {
+    Halt::Fault(Box::new(Fault::local(
         cause,
-        reached: Rung::NotSent,
-        dataset: None,
-        request: None,
-        status: None,
-        vendor_message: None,
-        request_id: None,
-        needs: Vec::new(),
-        detail: session.scrub.clean(&detail.into()),
-        at: session.clock.now(),
-    }))
+        Rung::NotSent,
+        session.scrub.clean(&detail.into()),
+        session.clock.now(),
+    )))
 }

@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use collect::{Clock, Outbound, OutboundConfig};
+use collect::{Outbound, OutboundConfig};
 use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
 use model::credential::Identity;
 use model::diagnosis::{Fault, Rung};
-use model::entropy::Entropy;
 use model::finding::{CheckResult, CheckTally, Evidence, Outcome, Severity};
 use model::health::{Enablement, FinishedRun};
 use model::id::InstanceId;
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule::{Finish, Spread, default_interval};
-use model::time::{Duration, Timestamp};
+use model::time::Duration;
 use model::view::{FindingsQuery, Refusal};
 use ops::{Config, FindingsFormat, Ops, command_line};
 use secrecy::SecretString;
@@ -25,31 +22,9 @@ use store::runs::{Commit, Gap};
 use store::scans::{Claim, ScanSetup};
 use store::{Db, Options, SealingKey};
 
-pub(crate) const NOW: Timestamp = Timestamp(1_790_000_000_000);
+mod still;
 
-struct Still;
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
-    }
-    fn jitter(&self, _: Duration) -> Duration {
-        Duration::ZERO
-    }
-}
-
-#[derive(Default)]
-struct Counting(AtomicU64);
-impl Entropy for Counting {
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(8) {
-            let next = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed).to_le_bytes();
-            chunk.copy_from_slice(&next[..chunk.len()]);
-        }
-    }
-}
+pub(crate) use still::{Counting, NOW, Still};
 
 /// A database in memory and the use cases over it.
 pub(crate) struct Bed {

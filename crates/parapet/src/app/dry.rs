@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use assess::{Assessment, Detail, Instance, Prior, Subjects};
+use assess::{Assessment, Detail, Subjects};
 use catalog::App;
 use collect::{Clock as _, Collected, Credential, Outbound, Preflight, RunRequest, Target};
 use engine::clock::SystemClock;
@@ -190,16 +190,8 @@ async fn scan(
         // Its listener never says stop.
         Collected::Stopped => return Err(Failure::scan("The dry run was stopped.")),
     };
-    let params = BTreeMap::new();
-    let instance = Instance {
-        tenant_uid: &preflight.identity.tenant_uid,
-        auth: &credential.auth,
-        settings: &target.settings,
-        params: &params,
-        interval,
-    };
     let now = SystemClock.now();
-    let assessment = assess::assess(&done.snapshot, app, &instance, &Prior::default(), now, Detail::All);
+    let assessment = crate::scan::assessed(&done.snapshot, target, credential, preflight, Detail::All, now);
     Ok(shown(kind, app, &done.snapshot, &assessment))
 }
 
