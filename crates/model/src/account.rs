@@ -19,6 +19,8 @@ pub static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
         ("external", Type::Bool), // guest, outside collaborator
         ("write_access", Type::Bool),
         ("second_factor", Type::Bool),
+        ("aliases", Type::List(Box::new(Type::String))), // further addresses that are this account's
+        ("other_ids", Type::List(Box::new(Type::String))), // further immutable ids by which other applications may know it
         ("idp_id", Type::String), // immutable id from SAML or SCIM; null: known to have none
         ("idp_linked", Type::Bool), // the application itself says that an identity provider made it
         ("owner", Type::String),  // who answers for a service account; null: nobody
