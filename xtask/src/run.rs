@@ -29,6 +29,16 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Err(format!("`{}` failed ({})\n{}{}", shown(command), out.status, text, errors))
 }
 
+/// Runs `command` with `text` as its standard input; an exit code other than 0 is an error.
+pub(crate) fn input(command: &mut Command, text: &str) -> Result {
+    let started = command.stdin(Stdio::piped()).spawn();
+    let mut child = started.map_err(|error| format!("cannot start `{}`: {error}", shown(command)))?;
+    let written = child.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(text.as_bytes()));
+    let status = child.wait().map_err(|error| format!("waiting for `{}`: {error}", shown(command)))?;
+    written.map_err(|error| format!("`{}` did not read its input: {error}", shown(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
+}
+
 /// Runs `command`, shows its output as it comes, and returns it together with whether the exit code was 0.
 pub(crate) fn tee(command: &mut Command) -> Result<(bool, String)> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -38,7 +38,8 @@ fn system_packages() -> Result {
     need(tools::program("glewlwyd").is_some(), "glewlwyd");
     // Without a database of its own the packaged service does not start: it would listen on every address with a
     // published password.
-    need(tools::program("glewlwyd").is_some(), "dbconfig-no-thanks");
+    let glewlwyd = tools::program("glewlwyd").is_some();
+    need(glewlwyd, "dbconfig-no-thanks");
     if missing.is_empty() {
         println!("present");
         return Ok(());
@@ -50,15 +51,31 @@ fn system_packages() -> Result {
     }
     let root = run::output(Command::new("id").arg("-u"))?.trim() == "0";
     let apt = |arguments: &[&str]| {
-        let mut command = Command::new(if root { "apt-get" } else { "sudo" });
-        if !root {
-            command.args(["-n", "apt-get"]);
-        }
+        let mut command = as_root(root, "apt-get");
         run::run(command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-y"]).args(arguments))
     };
+    // Its package fails to configure itself without a database, and without the folder of a configuration.
+    let unconfigured = || {
+        if glewlwyd {
+            return Ok(());
+        }
+        run::run(as_root(root, "mkdir").args(["-p", "/etc/glewlwyd"]))?;
+        let answer = "glewlwyd glewlwyd/config_type select No configuration";
+        run::input(&mut as_root(root, "debconf-set-selections"), answer)
+    };
     apt(&["update"])
+        .and_then(|()| unconfigured())
         .and_then(|()| apt(&[&["install", "--no-install-recommends"], missing.as_slice()].concat()))
         .map_err(|error| format!("{error}; {remedy}"))
+}
+
+/// A program that only the administrator may run.
+fn as_root(root: bool, program: &str) -> Command {
+    let mut command = Command::new(if root { program } else { "sudo" });
+    if !root {
+        command.args(["-n", program]);
+    }
+    command
 }
 
 /// A Cargo subcommand, taken from PATH when it is new enough, else built into `.tools/`.
