@@ -63,6 +63,12 @@ pub struct Defaults {
     pub source: String,
     /// Field of the settings' dataset to value.
     pub fields: BTreeMap<String, toml::Value>,
+    /// Whether it also holds for a field that a setting leaves out.
+    #[serde(default)]
+    pub by_field: bool,
+    /// Settings that begin like this one and were looked at; empty: the default is believed whatever there is.
+    #[serde(skip)]
+    pub known: std::sync::Arc<Vec<String>>,
 }
 
 /// One request, prepared.

@@ -21,7 +21,7 @@ pub use app::{App, DatasetSpec, Defaults, Grade, MappingSpec, RequestSpec, Scope
 pub use check::{Check, DEFAULT_NOW, Example, Lifecycle, Over, Param, Remedy, judge};
 pub use error::LoadError;
 pub use standard::{Control, Standard};
-pub use template::{Part, Template, segment};
+pub use template::{Part, Template, days_ago, segment};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

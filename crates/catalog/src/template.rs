@@ -222,6 +222,13 @@ fn one_line(text: &str) -> String {
     line
 }
 
+/// How many days ago the placeholder `days_ago_3` means; `None`: it is another one.
+#[must_use]
+pub fn days_ago(name: &str) -> Option<u16> {
+    let days = name.strip_prefix("days_ago_")?;
+    days.parse().ok().filter(|n: &u16| *n > 0 && n.to_string() == days)
+}
+
 /// Percent-encodes everything but RFC 3986's unreserved characters; what is left cannot leave its path segment. A segment
 /// of only dots would be resolved as a path step, so its dots are encoded too.
 #[must_use]
@@ -314,6 +321,20 @@ mod tests {
         for hostile in ["javascript:alert(1)", "http://x", "https://user@host/", "al"] {
             assert_eq!(address(hostile), None, "{hostile}");
         }
+    }
+
+    #[test]
+    fn days_are_counted() {
+        let read = [
+            "days_ago_3",
+            "days_ago_180",
+            "days_ago_0",
+            "days_ago_03",
+            "days_ago_",
+            "days",
+            "days_ago_70000",
+        ];
+        assert_eq!(read.map(days_ago), [Some(3), Some(180), None, None, None, None, None]);
     }
 
     #[test]

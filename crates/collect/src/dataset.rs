@@ -209,7 +209,19 @@ impl Task<'_, '_> {
             snapshot.collected_at = from.collected_at;
         }
         self.check_filter(&mut snapshot);
+        self.check_empty(&mut snapshot);
         snapshot
+    }
+
+    /// Nothing at all, where there is always something, was not what was asked for.
+    fn check_empty(&self, snapshot: &mut DatasetSnapshot) {
+        if !self.spec.spec.never_empty || !snapshot.records.is_empty() || !snapshot.availability.is_complete()
+        {
+            return;
+        }
+        let detail =
+            format!("{}: the vendor lists none, although there are always some", self.spec.spec.title);
+        self.doubt_whole(snapshot, detail);
     }
 
     /// A filtered listing that equals the whole one was not filtered.
@@ -227,6 +239,11 @@ impl Task<'_, '_> {
         }
         let detail =
             "The filtered listing names everybody that the whole one names, so the server ignored the filter";
+        self.doubt_whole(snapshot, detail.to_owned());
+    }
+
+    /// Takes a listing for not understood as a whole.
+    fn doubt_whole(&self, snapshot: &mut DatasetSnapshot, detail: String) {
         snapshot.availability = Availability::Unavailable {
             fault: Fault {
                 cause: FailureCause::Protocol,
@@ -237,7 +254,7 @@ impl Task<'_, '_> {
                 vendor_message: None,
                 request_id: None,
                 needs: Vec::new(),
-                detail: detail.to_owned(),
+                detail,
                 at: self.session.clock.now(),
             },
         };

@@ -307,7 +307,15 @@ fn is_present(json: &Json) -> bool {
 
 /// Whether a transform makes a text of a text, and so a list of texts of a list of texts.
 const fn of_texts(transform: &Transform) -> bool {
-    matches!(transform, Transform::LastSegment | Transform::HostOf | Transform::SchemeOf | Transform::Lower)
+    matches!(
+        transform,
+        Transform::LastSegment
+            | Transform::After(_)
+            | Transform::Between(_)
+            | Transform::HostOf
+            | Transform::SchemeOf
+            | Transform::Lower
+    )
 }
 
 /// One transform. `None`: it does not apply to such a value, which is then unknown.
@@ -333,6 +341,15 @@ fn transformed(transform: &Transform, json: &Json) -> Option<Json> {
             Json::Array(parts)
         }
         Transform::LastSegment => Json::from(text?.rsplit('/').next().unwrap_or_default()),
+        Transform::After(mark) => match text?.split_once(mark.as_str()) {
+            Some((_, behind)) => Json::from(behind),
+            None => Json::Null,
+        },
+        Transform::Between([before, behind]) => {
+            let inner =
+                text?.split_once(before.as_str()).and_then(|(_, rest)| rest.split_once(behind.as_str()));
+            inner.map_or(Json::Null, |(inner, _)| Json::from(inner))
+        }
         Transform::HostOf => Json::from(Url::parse(text?).ok()?.host_str()?.to_lowercase()),
         Transform::SchemeOf => Json::from(Url::parse(text?).ok()?.scheme().to_lowercase()),
         Transform::Lower => Json::from(text?.to_lowercase()),

@@ -50,8 +50,10 @@ pub(crate) fn alternatives(dataset: &DatasetSpec) -> Vec<&str> {
 /// The datasets that must have been read before this one.
 pub(crate) fn sources(dataset: &DatasetSpec) -> BTreeSet<&str> {
     let walked = dataset.requests.iter().filter_map(|r| r.spec.for_each.as_ref()).map(|f| f.dataset.as_str());
-    let resolved =
-        dataset.spec.resolve.iter().flat_map(|r| [Some(r.from.as_str()), r.tree.as_deref()]).flatten();
+    let resolved = dataset.spec.resolve.iter().flat_map(|r| {
+        let named = r.names.keys().map(String::as_str);
+        std::iter::once(r.from.as_str()).chain(r.tree.as_deref()).chain(named)
+    });
     walked.chain(dataset.spec.filter_of.as_deref()).chain(resolved).collect()
 }
 

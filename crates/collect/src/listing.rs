@@ -203,6 +203,12 @@ impl<'s, 'a> Lister<'s, 'a> {
         self.dataset.spec.key.is_none() && matches!(spec.paging, Paging::None) && spec.for_each.is_none()
     }
 
+    /// Whether an answer without a list is one from which the vendor leaves it out because it is empty.
+    fn is_left_out(&self, request: usize, json: &Json) -> bool {
+        let Some(path) = &self.dataset.requests[request].spec.empty_with else { return false };
+        json.is_object() && !matches!(Path::new(path).get(json), Found::Missing | Found::Withheld)
+    }
+
     /// Takes the records out of an answer.
     ///
     /// # Errors
@@ -231,6 +237,7 @@ impl<'s, 'a> Lister<'s, 'a> {
             Found::Value(Json::Object(map)) if values => map.values().collect(),
             Found::Value(object @ Json::Object(_)) => vec![object],
             Found::Value(_) => return Err(format!("{} holds neither a list nor an object", place())),
+            Found::Missing if self.is_left_out(request, json) => Vec::new(),
             Found::Missing => {
                 return Err("The answer has no records where they are documented to be".to_owned());
             }
@@ -266,7 +273,7 @@ impl<'s, 'a> Lister<'s, 'a> {
         let spec = &request.spec;
         let about = self.about(request);
         let broken = |what: String| Halt::Fault(Box::new(self.unsent(&about, FailureCause::Internal, &what)));
-        let places = places(each);
+        let places = places(each).at(session.clock.now());
         let mut url = address(session.target, &spec.host, &spec.path, &places).map_err(|what| {
             // What a record lacks is the vendor's; what a setting lacks is ours.
             let cause = if what.contains("{each") { FailureCause::Protocol } else { FailureCause::Internal };

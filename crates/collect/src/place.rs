@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::time::{Duration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
@@ -14,6 +15,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
     values: BTreeMap<String, String>,
+    now: Option<Timestamp>,
 }
 
 impl Places {
@@ -21,6 +23,20 @@ impl Places {
     pub(crate) fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.values.insert(name.into(), value.into());
         self
+    }
+
+    /// With the present, for days that are counted from it.
+    pub(crate) const fn at(mut self, now: Timestamp) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// The beginning of the day that a placeholder such as `days_ago_3` means. Whole days, so that a listing which is
+    /// resumed is the same listing.
+    fn day(&self, name: &str) -> Option<String> {
+        const DAY: i64 = Duration::days(1).0;
+        let at = self.now? - Duration::days(i64::from(catalog::days_ago(name)?));
+        Some(Timestamp(at.0.div_euclid(DAY) * DAY).to_string())
     }
 
     fn get<'a>(&'a self, target: &'a Target, name: &str) -> Option<&'a str> {
@@ -66,10 +82,8 @@ pub(crate) fn address(target: &Target, host: &str, path: &str, places: &Places) 
 /// An unknown placeholder.
 pub(crate) fn text(target: &Target, template: &str, places: &Places) -> Result<String, String> {
     fill(template, &mut |name| {
-        places
-            .get(target, name)
-            .map(str::to_owned)
-            .ok_or_else(|| format!("There is no value for `{{{name}}}`"))
+        let value = places.get(target, name).map(str::to_owned).or_else(|| places.day(name));
+        value.ok_or_else(|| format!("There is no value for `{{{name}}}`"))
     })
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn transformed(word: &str, shape: &Shape) -> Option<Shape> {
     match word {
         "present" => Some(Shape::Truth),
         "split" => text().then(|| Shape::Text.list()),
-        "last_segment" | "host_of" | "scheme_of" | "lower" => match shape {
+        "last_segment" | "after" | "between" | "host_of" | "scheme_of" | "lower" => match shape {
             Shape::List(inner) => transformed(word, inner).map(Shape::list),
             _ => text().then_some(Shape::Text),
         },

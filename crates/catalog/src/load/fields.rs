@@ -175,9 +175,14 @@ fn transforms(doc: &Doc<'_>, at: &At, field: &Field, kind: &Type, errors: &mut V
         Some(Transform::Split(_) | Transform::MapEntries | Transform::Pluck(_)) => {
             (matches!(kind, Type::List(_)), "a list")
         }
-        Some(Transform::LastSegment | Transform::HostOf | Transform::SchemeOf | Transform::Lower) => {
-            (holds(kind, &Type::String), "`string`")
-        }
+        Some(
+            Transform::LastSegment
+            | Transform::After(_)
+            | Transform::Between(_)
+            | Transform::HostOf
+            | Transform::SchemeOf
+            | Transform::Lower,
+        ) => (holds(kind, &Type::String), "`string`"),
         Some(Transform::Present) => (*kind == Type::Bool, "`bool`"),
         Some(Transform::Pivot(_)) => (matches!(kind, Type::Map(_)), "a map"),
         Some(Transform::Duration(_)) => (*kind == Type::Duration, "`duration`"),
@@ -193,6 +198,13 @@ fn transforms(doc: &Doc<'_>, at: &At, field: &Field, kind: &Type, errors: &mut V
                 errors.push(doc.error(&at, "`split` needs a separator", "For example `{ split = \" \" }`"));
             }
             Transform::Pluck(path) => json_path(doc, &at, path, errors),
+            Transform::After(mark) if mark.is_empty() => {
+                errors.push(doc.error(&at, "`after` needs a text", "For example `{ after = \"id:\" }`"));
+            }
+            Transform::Between(marks) if marks.iter().any(String::is_empty) => {
+                let remedy = "For example `{ between = [\"(\", \")\"] }`";
+                errors.push(doc.error(&at, "`between` needs two texts", remedy));
+            }
             Transform::Lookup(table) if table.is_empty() => {
                 errors.push(doc.error(&at, "`lookup` has an empty table", "Add what each text means"));
             }

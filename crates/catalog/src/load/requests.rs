@@ -56,6 +56,17 @@ pub(crate) fn prepare(
     crate::load::post::check(cx, at, request, walked, files.builtin);
     headers(cx, &at.key("headers"), &request.headers);
     json_path(cx.doc, &at.key("records"), &request.records, cx.errors);
+    if let Some(path) = &request.empty_with {
+        let at = at.key("empty_with");
+        json_path(cx.doc, &at, path, cx.errors);
+        if request.records.is_empty() || request.graphql.is_some() {
+            cx.error(
+                &at,
+                "`empty_with` where no list of the answer is named",
+                "Remove it, or name `records`",
+            );
+        }
+    }
     for (name, value) in &request.set {
         let at = at.key("set").key(name);
         match shape.field(name) {
@@ -157,8 +168,10 @@ fn placeholders(
     for name in template.placeholders() {
         if name == "each" || name.starts_with("each.") {
             each_placeholder(cx, at, name, request, walked);
-        } else {
+        } else if crate::template::days_ago(name).is_none() {
             cx.setting(at, name, in_path);
+        } else if in_path {
+            cx.error(at, format!("`{{{name}}}` in a path"), "A day can only stand in `query`");
         }
     }
 }

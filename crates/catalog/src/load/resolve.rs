@@ -14,7 +14,9 @@ use crate::load::files::Files;
 use crate::manifest::{Dataset, Resolve};
 
 /// What a field of such a dataset may be taken from, beside the fields of the winning record.
-const WORDS: [&str; 4] = ["@key", "@setting", "@source", "@unit"];
+const WORDS: [&str; 5] = ["@key", "@name", "@setting", "@source", "@unit"];
+/// `merge` of every field by itself.
+const EACH: &str = "*";
 
 /// Compiles `latest.gone`.
 pub(crate) fn gone(
@@ -44,6 +46,7 @@ pub(crate) fn prepare(
         ("latest", dataset.latest.is_some()),
         ("filter_of", dataset.filter_of.is_some()),
         ("refresh_hours", dataset.refresh_hours.is_some()),
+        ("never_empty", dataset.never_empty),
     ];
     for (key, _) in beside.iter().filter(|(_, there)| *there) {
         let message = format!("`{key}` beside `resolve`: nothing is sent for this dataset");
@@ -61,6 +64,20 @@ pub(crate) fn prepare(
     if let Some(from) = from {
         roles(cx, &place, resolve, from);
         taken(cx, dataset, shape, from);
+    }
+    for (name, known_as) in &resolve.names {
+        let place = place.key("names").key(name);
+        let Some(named) = source(cx, &place, dataset, name, earlier) else { continue };
+        field(cx, &place, named, known_as, is_name);
+        if named.spec.key.is_none() {
+            cx.error(&place, format!("`{name}` has no key to know its records by"), "Give it a `key`");
+        }
+    }
+    for (i, setting) in resolve.only.iter().enumerate() {
+        if setting.trim().is_empty() || resolve.only[..i].contains(setting) {
+            let message = format!("setting `{setting}` is empty or stands twice");
+            cx.error(&place.key("only").index(i), message, "Name it once");
+        }
     }
     match (&resolve.parent, tree) {
         (Some(parent), Some(tree)) => field(cx, &place.key("parent"), tree, parent, is_name),
@@ -121,10 +138,13 @@ fn roles(cx: &mut Context<'_>, place: &At, resolve: &Resolve, from: &DatasetSpec
     if let Some(name) = &resolve.alone {
         field(cx, &place.key("alone"), from, name, is_name);
     }
+    if let Some(name) = &resolve.part {
+        field(cx, &place.key("part"), from, name, is_name);
+    }
     if let Some(name) = &resolve.rank {
         field(cx, &place.key("rank"), from, name, |kind| matches!(kind, Type::Int | Type::Double));
     }
-    if let Some(name) = &resolve.merge {
+    if let Some(name) = resolve.merge.as_ref().filter(|name| *name != EACH) {
         field(cx, &place.key("merge"), from, name, |kind| matches!(kind, Type::Map(_)));
     }
 }
@@ -159,6 +179,8 @@ fn taken(cx: &mut Context<'_>, dataset: &Dataset, shape: &Shape, from: &DatasetS
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
+    known: Vec<String>,
     #[serde(default)]
     default: Vec<Defaults>,
 }
@@ -221,5 +243,7 @@ fn defaults(
             }
         }
     }
-    file.default.into_iter().map(|row| (row.setting.clone(), row)).collect()
+    let known = Arc::new(file.known);
+    let row = |row: Defaults| (row.setting.clone(), Defaults { known: Arc::clone(&known), ..row });
+    file.default.into_iter().map(row).collect()
 }

@@ -36,6 +36,9 @@ pub struct Dataset {
     pub opt_in: Option<OptIn>,
     /// A dataset younger than this is reused and labelled with its age; a fan-out advances across runs.
     pub refresh_hours: Option<u32>,
+    /// There is always something: a listing without records counts as not understood rather than as empty.
+    #[serde(default)]
+    pub never_empty: bool,
     /// The full dataset of which this one is a filtered listing: when both have the same keys (and any), the server
     /// ignored the filter, and this one counts as not read.
     pub filter_of: Option<String>,
@@ -55,33 +58,49 @@ pub struct Dataset {
 }
 
 /// Inherited settings: one record for each unit and setting, with what holds there. Its fields are taken from the record
-/// that wins, by `each` where they have another name there, and from the words `@unit`, `@setting`, `@key` (both with a
-/// `/` between them) and `@source` (the unit where it was set, `top` or `default`).
+/// that wins, by `each` where they have another name there, and from the words `@unit`, `@name` (the unit as people know
+/// it), `@setting`, `@key` (unit and setting with a `/` between them) and `@source` (the unit where it was set, as people
+/// know it, `top` or `default`; unknown: nowhere).
 ///
 /// Whatever could change what holds somewhere, such as a setting whose unit is not known or a unit whose parent is
-/// missing, makes the whole unavailable.
+/// missing, makes the whole unavailable. What was set for a unit that the tree does not name is told by itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resolve {
     /// The dataset of the settings as they were made; an earlier one.
     pub from: String,
+    /// Only these settings. One that is written out is told for every unit, with unknown values where nobody set it and
+    /// no default holds; one with a `*` in it stands for those that somebody set.
+    #[serde(default)]
+    pub only: Vec<String>,
     /// Its field that names the setting.
     pub setting: String,
     /// Its field that names the unit for which it was made; null: for all.
     pub unit: String,
+    /// Its field that names a part of the unit (those with a licence) for which alone it was made; null: for the whole. It
+    /// is told by itself, inherits nothing and hands nothing down.
+    pub part: Option<String>,
     /// Its field that names something beside the units that inherits nothing, such as a group; null: none.
     pub alone: Option<String>,
     /// Its field, a number, by which the greater of two settings of the same unit wins.
     pub rank: Option<String>,
-    /// Its field, a map, whose entries are inherited one by one. All others are inherited with the record.
+    /// Its field, a map, whose entries are inherited one by one. All others are inherited with the record. `*`: every field
+    /// by itself, where the setting that wins does not know it.
     pub merge: Option<String>,
     /// The dataset of the units, by its key; an earlier one. Left out: only units for which something was set, without
     /// inheritance between them.
     pub tree: Option<String>,
     /// Its field with the key of the unit above; null: a root.
     pub parent: Option<String>,
+    /// Earlier datasets that know units and what stands beside them by their key, each with the field of the name that
+    /// people know. Without it, or where one could not be read, names are keys.
+    #[serde(default)]
+    pub names: BTreeMap<String, String>,
     /// A file in the application's folder with what holds where nobody has set it: `[[default]]` with `setting`, `source`
-    /// (the vendor's page) and `fields` (field to value).
+    /// (the vendor's page), `fields` (field to value) and `by_field` (true: also for a field that a setting leaves out).
+    /// `known` lists the vendor's settings that were looked at (`*` at the end: all that begin so): while another one
+    /// exists that begins like a default's up to the first dot, that default is not believed, since its setting may have
+    /// got a new name.
     pub defaults: Option<String>,
 }
 
@@ -117,7 +136,8 @@ pub struct Request {
     /// Path with placeholders: settings `{organization}`, fan-out `{each.name}`. For GraphQL the endpoint's path.
     #[serde(default)]
     pub path: String,
-    /// Query parameters, values with the same placeholders.
+    /// Query parameters, values with the same placeholders, and `{days_ago_3}`: the beginning of the day (UTC) that was
+    /// three days ago, as RFC 3339 writes it, for listings of events.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
     /// Request headers, such as a media type or API version. `Authorization`, `Cookie` and `Host` are refused.
@@ -136,6 +156,9 @@ pub struct Request {
     /// whole answer.
     #[serde(default)]
     pub records: String,
+    /// Where the vendor leaves the list out that is empty: a path that stands in the answer all the same, `""`: any object.
+    /// An answer with neither counts as not understood.
+    pub empty_with: Option<String>,
     /// How to get all pages.
     #[serde(default)]
     pub paging: Paging,
@@ -298,6 +321,11 @@ pub enum Transform {
     Split(String),
     /// What follows the last `/`.
     LastSegment,
+    /// What stands behind a text: `{ after = "id:" }`, or between two: `{ between = ["('", "')"] }`. Null, where they are
+    /// not in it.
+    After(String),
+    /// See `after`.
+    Between([String; 2]),
     /// The host of an address, lower case.
     HostOf,
     /// The scheme of an address, lower case.

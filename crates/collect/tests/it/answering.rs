@@ -257,6 +257,8 @@ fn sample(field: &Field, n: u64) -> Json {
         None => whole,
         Some(Transform::Split(by)) => json!(format!("a{by}b")),
         Some(Transform::LastSegment) => json!(format!("a/text-{n}")),
+        Some(Transform::After(mark)) => json!(format!("{mark}text-{n}")),
+        Some(Transform::Between([before, behind])) => json!(format!("{before}text-{n}{behind}")),
         Some(Transform::HostOf | Transform::SchemeOf) => json!("https://host.example/"),
         Some(Transform::Lower) => json!(format!("Text-{n}")),
         Some(Transform::Present) => json!("there"),

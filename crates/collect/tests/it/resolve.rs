@@ -150,7 +150,6 @@ async fn what_could_change_what_holds_makes_it_unknown() {
     let plain = || one(json!({}));
     for (units, settings, words) in [
         (tree(), json!([one(json!({ "unit": {} }))]), "For which unit"),
-        (tree(), json!([one(json!({ "unit": "gone" }))]), "not among the units"),
         (tree(), json!([one(json!({ "name": {} }))]), "`name` of a setting"),
         (tree(), json!([one(json!({ "team": [] }))]), "`team` of `mail`"),
         (tree(), json!([plain(), one(json!({ "value": {} }))]), "which wins"),
@@ -171,6 +170,171 @@ async fn what_could_change_what_holds_makes_it_unknown() {
     let effective = dataset(&done, "effective");
     assert_eq!(fault(effective).cause, FailureCause::Permission);
     assert!(matches!(effective.availability, Availability::Unavailable { .. }));
+}
+
+#[tokio::test]
+async fn what_the_tree_does_not_name_is_told_by_itself() {
+    let settings = json!([
+        { "name": "sharing", "unit": "gone", "order": 1, "value": { "outside": true } },
+        { "name": "sharing", "unit": "root", "order": 1, "value": { "outside": false } },
+    ]);
+    let done = holds(json(json!([{ "id": "root", "parent": null }])), settings).await;
+    assert_eq!(
+        lines(&done),
+        [
+            r#"root/mail default {"forward":false}"#,
+            r#"root/sharing root {"links":true,"outside":false}"#,
+            r#"gone/sharing gone {"outside":true}"#,
+        ]
+    );
+}
+
+/// Units with names, settings for parts of them, and flat values.
+const FLAT: &str = r#"
+[[dataset]]
+name = "units"
+title = "Units"
+scans = ["config"]
+docs = "https://docs.example.com/units"
+key = "id"
+request = [{ path = "/units" }]
+field = [
+    { name = "id", type = "string", transform = [{ after = ":" }] },
+    { name = "parent", type = "string", transform = [{ after = ":" }], null = "absent", missing = "absent" },
+    { name = "path", type = "string" },
+]
+
+[[dataset]]
+name = "settings"
+title = "Settings"
+scans = ["config"]
+required = ["config"]
+never_empty = true
+docs = "https://docs.example.com/settings"
+key = "id"
+request = [{ path = "/settings", records = "all", empty_with = "kind", paging = { kind = "cursor", at = "next", param = "after" }, query = { since = "{days_ago_3}" } }]
+field = [
+    { name = "id", type = "string", path = "order" },
+    { name = "name", type = "string" },
+    { name = "unit", type = "string" },
+    { name = "licence", type = "string", path = "query", transform = [{ between = ["licence('", "')"] }], missing = "absent", null = "absent" },
+    { name = "order", type = "double" },
+    { name = "on", type = "bool" },
+    { name = "length", type = "int" },
+]
+
+[[dataset]]
+name = "effective"
+title = "What holds"
+scans = ["config"]
+docs = "https://docs.example.com/settings"
+key = "id"
+resolve = { from = "settings", only = ["mail.forward", "mail.*.off"], setting = "name", unit = "unit", part = "licence", rank = "order", merge = "*", tree = "units", parent = "parent", names = { units = "path" }, defaults = "defaults.toml" }
+field = [
+    { name = "id", type = "string", each = "@key" },
+    { name = "unit", type = "string", each = "@name" },
+    { name = "source", type = "string", each = "@source" },
+    { name = "on", type = "bool" },
+    { name = "length", type = "int" },
+]
+"#;
+
+const FLAT_DEFAULTS: &str = r#"
+known = ["mail.forward", "mail.*.off", "chat.history"]
+
+[[default]]
+setting = "mail.forward"
+source = "https://docs.example.com/defaults"
+fields = { on = true, length = 8 }
+"#;
+
+async fn flat(settings: Json) -> (Box<Done>, Vec<String>) {
+    let app = app_with(&manifest(FLAT), &[("defaults.toml", FLAT_DEFAULTS)]);
+    let server = Server::start(move |seen| match seen.path.as_str() {
+        "/api/units" => {
+            json(json!([{ "id": "id:r", "path": "/" }, { "id": "id:s", "parent": "id:r", "path": "/Sales" }]))
+        }
+        _ => {
+            // The tests' clock says which day it is; the beginning of the day three days before it.
+            assert!(
+                seen.q("since").is_some_and(|since| since.ends_with("T00:00:00Z")),
+                "{:?}",
+                seen.q("since")
+            );
+            json(settings.clone())
+        }
+    })
+    .await;
+    let done = run(&app, &server).await;
+    let line = |r: Json| {
+        let word = |name: &str| r[name].as_str().map_or_else(|| "?".to_owned(), str::to_owned);
+        let value = |name: &str| if r[name].is_object() { "?".to_owned() } else { r[name].to_string() };
+        let words = [word("id"), word("unit"), word("source"), value("on"), value("length")];
+        words.join(" ")
+    };
+    let lines = records(dataset(&done, "effective")).into_iter().map(line).collect();
+    (done, lines)
+}
+
+#[tokio::test]
+async fn single_settings_are_told_for_every_unit_with_names_and_parts() {
+    let set = |name: &str, unit: &str, order: f64, more: Json| {
+        let mut all = json!({ "name": name, "unit": unit, "order": order });
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    let (_, lines) = flat(json!({ "all": [
+        set("mail.forward", "r", 1.0, json!({ "on": false })),
+        set("mail.forward", "r", 0.5, json!({ "on": true, "length": 9 })),
+        set("mail.forward", "s", 2.0, json!({ "on": true })),
+        set("mail.forward", "s", 3.0, json!({ "on": false, "query": "a && licence('pro') && b" })),
+        set("mail.old.off", "s", 4.0, json!({ "on": true, "query": "a" })),
+        set("chat.history", "s", 5.0, json!({ "on": true })),
+    ]}))
+    .await;
+    assert_eq!(
+        lines,
+        [
+            // By rank, field by field.
+            "r/mail.forward / / false 9",
+            "s/mail.forward /Sales /Sales true 9",
+            // Only where somebody set it.
+            "s/mail.old.off /Sales /Sales true ?",
+            // A part inherits nothing.
+            "s (pro)/mail.forward /Sales (pro) /Sales false ?",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_default_is_not_believed_where_its_setting_may_have_a_new_name() {
+    let one = |name: &str| json!({ "all": [{ "name": name, "unit": "r", "order": 1, "on": true }] });
+    let (_, lines) = flat(one("chat.history")).await;
+    assert_eq!(lines, ["r/mail.forward / default true 8", "s/mail.forward /Sales default true 8"]);
+    // One of another area says nothing about it.
+    let (_, lines) = flat(one("chat.new")).await;
+    assert_eq!(lines[0], "r/mail.forward / default true 8");
+    let (_, lines) = flat(one("mail.forwarding")).await;
+    assert_eq!(lines, ["r/mail.forward / ? ? ?", "s/mail.forward /Sales ? ? ?"]);
+}
+
+#[tokio::test]
+async fn a_list_that_is_never_empty_is_not_believed_when_it_is() {
+    for (answer, words) in [
+        (json!({ "all": [] }), "there are always some"),
+        (json!({ "kind": "settings" }), "there are always some"),
+        (json!({}), "no records where they are documented"),
+    ] {
+        let (done, lines) = flat(answer).await;
+        assert!(lines.is_empty());
+        let settings = fault(dataset(&done, "settings"));
+        assert!(
+            settings.cause == FailureCause::Protocol && settings.detail.contains(words),
+            "{}",
+            settings.detail
+        );
+        assert_eq!(fault(dataset(&done, "effective")).cause, FailureCause::Protocol);
+    }
 }
 
 #[tokio::test]
