@@ -273,6 +273,15 @@ pub(crate) fn not_chosen(session: &Session<'_>, spec: &DatasetSpec) -> Option<St
     Some(format!("{} are read only where \"{title}\" is set to {}", spec.spec.title, opt_in.is))
 }
 
+/// The datasets that this deployment offers and that are chosen.
+pub(crate) fn offered<'s>(session: &'s Session<'_>) -> impl Iterator<Item = &'s DatasetSpec> {
+    let here = &session.target.deployment;
+    let datasets = session.target.app.datasets.iter();
+    datasets
+        .filter(move |d| d.spec.deployments.is_empty() || d.spec.deployments.contains(here))
+        .filter(|d| not_chosen(session, d).is_none())
+}
+
 /// Why a dataset was not read to its end in this lease.
 enum Interrupted {
     Wait(Timestamp),

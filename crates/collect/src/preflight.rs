@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 use crate::answer::scalar;
 use crate::ask::{About, Answered, Ask, Halt};
 use crate::clock::Clock;
-use crate::dataset::{not_chosen, refusal};
+use crate::dataset::{offered, refusal};
 use crate::fanout::alternatives;
 use crate::listing::{End, Lister};
 use crate::outbound::Outbound;
@@ -272,15 +272,6 @@ async fn by_probes(session: &Session<'_>) -> Result<BTreeMap<String, Vec<String>
         }
     }
     Ok(lacking)
-}
-
-/// The datasets that this deployment offers and that are chosen.
-fn offered<'s>(session: &'s Session<'_>) -> impl Iterator<Item = &'s DatasetSpec> {
-    let here = &session.target.deployment;
-    let datasets = session.target.app.datasets.iter();
-    datasets
-        .filter(move |d| d.spec.deployments.is_empty() || d.spec.deployments.contains(here))
-        .filter(|d| not_chosen(session, d).is_none())
 }
 
 /// Whether a dataset is refused for want of permission. Other faults say nothing about permissions.

@@ -9,12 +9,12 @@ use crate::load::hosting::endpoint_path;
 use crate::manifest::{Auth, AuthKind, Endpoint, Expiry, Granted, LoginBody, Read};
 
 fn endpoint(cx: &mut Context<'_>, at: &At, endpoint: &Endpoint, further: &[&str]) {
-    cx.host(&at.key("host"), &endpoint.host);
+    cx.host(&at.key("host"), &endpoint.host, &[]);
     endpoint_path(cx, &at.key("path"), &endpoint.path, further);
 }
 
 fn read(cx: &mut Context<'_>, at: &At, read: &Read) {
-    cx.host(&at.key("host"), &read.host);
+    cx.host(&at.key("host"), &read.host, &[]);
     if let Some(path) = &read.path {
         endpoint_path(cx, &at.key("path"), path, &[]);
     }

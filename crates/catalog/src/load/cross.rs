@@ -53,10 +53,11 @@ impl Context<'_> {
         compiled.map_err(|e| self.errors.push(self.doc.expression_error(at, &e))).ok()
     }
 
-    /// A host must exist wherever the application can be hosted.
-    pub(crate) fn host(&mut self, at: &At, host: &str) {
+    /// A host must exist wherever it is asked: in these deployments, or in all where none are named.
+    pub(crate) fn host(&mut self, at: &At, host: &str, offered: &[String]) {
+        let asked = |d: &&Deployment| offered.is_empty() || offered.contains(&d.id);
         let lacking: Vec<&Deployment> =
-            self.manifest.deployment.iter().filter(|d| !d.hosts.contains_key(host)).collect();
+            self.manifest.deployment.iter().filter(asked).filter(|d| !d.hosts.contains_key(host)).collect();
         if let Some(first) = lacking.first() {
             let known: Vec<&str> = first.hosts.keys().map(String::as_str).collect();
             let message = format!("deployment `{}` has no host `{host}`", first.id);
@@ -165,7 +166,7 @@ pub(crate) fn check(cx: &mut Context<'_>) {
     hosting::deployments(cx);
     auth::auths(cx);
     let identity = &manifest.identity;
-    cx.host(&at("identity").key("host"), &identity.host);
+    cx.host(&at("identity").key("host"), &identity.host, &[]);
     hosting::endpoint_path(cx, &at("identity").key("path"), &identity.path, &[]);
     for (key, path) in [("tenant_uid", &identity.tenant_uid), ("tenant_name", &identity.tenant_name)] {
         let at = at("identity").key(key);

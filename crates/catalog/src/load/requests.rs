@@ -40,7 +40,7 @@ pub(crate) fn prepare(
     shape: &model::value::Shape,
     earlier: &[DatasetSpec],
 ) -> RequestSpec {
-    cx.host(&at.key("host"), &request.host);
+    cx.host(&at.key("host"), &request.host, &dataset.deployments);
     let walked = fan_out(cx, at, dataset, request, earlier);
     let placeholder = |cx: &mut Context<'_>, at: &At, text: &str, in_path: bool| {
         placeholders(cx, at, text, in_path, request, walked);

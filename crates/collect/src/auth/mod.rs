@@ -23,6 +23,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::ask::{About, Ask, Halt};
+use crate::dataset::offered;
 use crate::place::{Places, address};
 use crate::scrub::Scrubber;
 use crate::session::Session;
@@ -253,12 +254,21 @@ fn every_permission(session: &Session<'_>, fixed: &str) -> String {
     all.into_iter().collect::<Vec<_>>().join(" ")
 }
 
-/// What tokens an application needs here, where each host has its own.
+/// What tokens an application needs here, where each host has its own: those of the hosts that are asked. What nobody chose
+/// is not asked, so that a host of its own is none.
 fn every_wish<'s>(session: &'s Session<'_>) -> BTreeSet<&'s str> {
     let fixed = session.auth.kind.scopes().map_or("", |s| s.fixed);
-    let deployment = session.target.app.deployment(&session.target.deployment);
-    let hosts = deployment.into_iter().flat_map(|d| d.hosts.values());
-    let mut wishes: BTreeSet<&str> = hosts.filter_map(|h| h.scope.as_deref()).collect();
+    let reads = [
+        session.auth.subject.as_ref(),
+        session.auth.granted.as_ref().and_then(|g| g.read.as_ref()),
+        session.auth.expiry.as_ref().and_then(|e| e.read.as_ref()),
+    ];
+    let of_reads = reads.into_iter().flatten().map(|read| read.host.as_str());
+    let of_datasets = offered(session).flat_map(|d| d.requests.iter().map(|r| r.spec.host.as_str()));
+    let hosts = std::iter::once(session.target.app.manifest.identity.host.as_str());
+    let hosts: BTreeSet<&str> = hosts.chain(of_reads).chain(of_datasets).collect();
+    let mut wishes: BTreeSet<&str> =
+        hosts.into_iter().filter_map(|name| host(session, name)?.scope.as_deref()).collect();
     if wishes.is_empty() {
         wishes.insert(fixed);
     }

@@ -403,6 +403,41 @@ async fn a_host_whose_tokens_are_not_sold_costs_only_what_is_read_there() {
     );
 }
 
+/// The second host is asked only where somebody chose it, and one way of hosting does not have it at all.
+#[tokio::test]
+async fn a_host_that_nobody_chose_is_not_asked_for_tokens() {
+    let head = HEAD.replace(
+        "[deployment.hosts.main]\nbase = \"/api\"\n",
+        "[deployment.hosts.main]\nbase = \"/api\"\nscope = \"https://graph.example/.default\"\n[deployment.hosts.mail]\nbase = \"/mail\"\nscope = \"https://mail.example/.default\"\n[deployment.hosts.login]\nbase = \"/login\"\n\n[[deployment]]\nid = \"plain\"\ntitle = \"Without mail\"\nconsole = \"https://plain.example.com\"\nhosts.main = { origin = \"https://plain.example.com\" }\nhosts.login = { origin = \"https://login.example.com\" }\n\n[[setting]]\nname = \"mail\"\ntitle = \"Read mail\"\npattern = \"yes|no\"\ndefault = \"no\"\n",
+    );
+    let auth = "[[auth]]\nid = \"a\"\ntitle = \"A\"\nkind = \"client_credentials\"\nclient_auth = \"body\"\ntoken = { host = \"login\", path = \"/token\" }\nscope_refused = [\"invalid_resource\"]\ngranted = { claim = \"roles\" }\n";
+    let users = listing("users", "{ path = \"/users\" }", "permission = { a = [\"Directory.Read.All\"] }");
+    let boxes = listing(
+        "boxes",
+        "{ host = \"mail\", path = \"/boxes\" }",
+        "permission = { a = [\"Mail.Read\"] }\ndeployments = [\"server\"]\nopt_in = { setting = \"mail\", is = \"yes\" }",
+    );
+    let boxes = boxes.replace("required = [\"config\"]\n", "");
+    let app = checked(&format!("{head}{auth}{users}{boxes}"));
+    for (choice, role, granted) in [
+        ("no", None, Some(vec!["Directory.Read.All".to_owned(), "Group.Read.All".to_owned()])),
+        (
+            "yes",
+            Some("Mail.Read"),
+            Some(["Directory.Read.All", "Group.Read.All", "Mail.Read"].map(str::to_owned).to_vec()),
+        ),
+        ("yes", None, None),
+    ] {
+        let server = resource_server(role).await;
+        let mut target = target(&app, &server);
+        target.settings.insert("mail".to_owned(), choice.to_owned());
+        let found = collect::preflight(&outbound(), &target, &client(), &server.clock).await.unwrap();
+        assert_eq!(found.identity.granted, granted, "{choice}");
+        let tokens = server.paths().iter().filter(|p| p.ends_with("/token")).count();
+        assert_eq!(tokens, if choice == "no" { 1 } else { 2 });
+    }
+}
+
 #[tokio::test]
 async fn neither_keys_nor_assertions_are_told() {
     let app = with_auth(PRIVATE_KEY_JWT);
