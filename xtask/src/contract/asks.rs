@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) records: String,
     /// What is read.
     pub(crate) reads: Vec<Read>,
+    /// Whether it stands in for another request that is tried before it or after it.
+    pub(crate) alternative: bool,
 }
 
 /// One query parameter.
@@ -165,11 +167,12 @@ impl Context<'_> {
 
     fn request(&self, dataset: Node<'_>, name: &str, node: Node<'_>) -> Request {
         let document = node.word("graphql").map(str::to_owned);
-        let default = if document.is_some() { "POST" } else { "GET" };
+        let default = if document.is_some() || node.get("post").is_some() { "POST" } else { "GET" };
         let path = node.word("path").unwrap_or_default();
         let method = node.word("method").unwrap_or(default);
         let mut request = self.addressed(method, node.word("host").unwrap_or("main"), path, node.line());
         request.document = document;
+        request.alternative = node.get("alternative").is_some();
         parameters(node.get("query"), &mut request.query);
         if let Some(records) = node.get("records") {
             request.records = records.text().unwrap_or_default().to_owned();
@@ -342,6 +345,7 @@ name = "users"
 request = [
   { path = "/users", query = { role = "admin", of = "{each}" }, records = "items", paging = { kind = "cursor", at = "next", param = "cursor" } },
   { host = "reports", path = "{root}/people/{each.id}", set = { kind = "x" }, paths = { mail = "address" } },
+  { path = "/rpc", post = { method = "users.list" }, alternative = "rpc" },
 ]
 field = [
   { name = "mail", type = "string", path = "email" },
@@ -358,8 +362,16 @@ field = [
         let ids: Vec<&str> = asked.iter().map(|request| request.id.as_str()).collect();
         assert_eq!(
             ids,
-            ["GET /me", "POST /token", "GET /me", "GET /users", "GET reports {root}/people/{each.id}"]
+            [
+                "GET /me",
+                "POST /token",
+                "GET /me",
+                "GET /users",
+                "GET reports {root}/people/{each.id}",
+                "POST /rpc"
+            ]
         );
+        assert_eq!(asked.iter().filter(|request| request.alternative).count(), 1);
         let reads = |at: usize| -> Vec<String> {
             let mut reads: Vec<String> =
                 asked[at].reads.iter().map(|r| format!("{} = {}", r.id, r.path)).collect();
@@ -387,7 +399,7 @@ field = [
         let query: Vec<_> = asked[3].query.iter().map(|p| (p.name.as_str(), p.value.as_deref())).collect();
         assert_eq!(query, [("of", None), ("role", Some("admin")), ("cursor", None)]);
         assert_eq!(asked[3].line, 27);
-        assert_eq!(asked[3].reads.iter().find(|read| read.id == "users.mail").unwrap().line, 31);
+        assert_eq!(asked[3].reads.iter().find(|read| read.id == "users.mail").unwrap().line, 32);
     }
 
     #[test]

@@ -151,6 +151,8 @@ impl Prover<'_> {
             let verdict = if start.is_empty() { Verdict::Unasked } else { self.read(read, from) };
             let left_out = if read.whole { None } else { self.left_out(request, read, &records) };
             let verdict = match (verdict, left_out) {
+                // An alternative may ask for less than the one it stands in for.
+                (Verdict::Found(_), Some(why)) if request.alternative => Verdict::Not(why, false),
                 (Verdict::Found(_), Some(why)) => Verdict::Against(why),
                 (verdict, _) => verdict,
             };

@@ -306,6 +306,15 @@ fn csdl() {
     let mistakes: Vec<_> =
         mistakes.iter().map(|(right, wrong, expected)| (*right, *wrong, expected.as_str())).collect();
     refuses(&manifest, "", describe, &mistakes);
+    // An alternative may ask for less than the one it stands in for.
+    let plain = "request = [{ path = \"/users\", query = { \"$select\" = \"id\" }, records = \"value\", alternative = \"b\" }, {";
+    let less = manifest.replacen("request = [{", plain, 1);
+    refuses(
+        &less,
+        "",
+        describe,
+        &[(", alternative = \"b\"", "", &format!("{at}:11: users.mail: $select leaves mail out"))],
+    );
 }
 
 #[test]
