@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use model::time::Timestamp;
@@ -67,13 +68,47 @@ impl<'a> DatasetView<'a> {
 }
 
 /// Positions of records by the value of one field, or by each text of a list, in order.
+///
+/// What is kept of a value is its hash: the positions found for it are candidates. Two values with one hash are so rare
+/// that asking the wrong record costs nothing, and the table of 100,000 texts stays small enough for the processor's cache.
 #[derive(Debug, Default)]
 #[expect(clippy::disallowed_types, reason = "only looked up, never walked")]
 pub(crate) struct Index {
-    texts: HashMap<Arc<str>, Positions>,
-    others: HashMap<Key, Positions>,
+    by_hash: HashMap<u64, Slot, BuildHasherDefault<Hashed>>,
+    /// The positions of values that several records have.
+    shared: Vec<Vec<u32>>,
     /// Records whose value, or some of whose list, is unknown: they may or may not match any key.
     unplaced: Vec<u32>,
+    /// Keyed afresh for each index, so that nobody can choose values that collide.
+    hasher: RandomState,
+}
+
+/// Where the positions of one hash are.
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    /// This is the one position, as a key has.
+    One(u32),
+    /// They are at this place of `shared`.
+    Shared(u32),
+}
+
+/// Takes a hash as it is.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Never called for the one type of key; right all the same.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 /// The different texts of a list that is known to its end; `None` for any other list.
@@ -82,29 +117,6 @@ fn texts(list: &List) -> Option<BTreeSet<&Arc<str>>> {
         return None;
     }
     list.items.iter().map(|item| if let Value::String(text) = item { Some(text) } else { None }).collect()
-}
-
-/// One position, as a key has, or several, as another field may.
-#[derive(Debug)]
-enum Positions {
-    One(u32),
-    Many(Vec<u32>),
-}
-
-impl Positions {
-    fn add(&mut self, at: u32) {
-        match self {
-            Self::One(first) => *self = Self::Many(vec![*first, at]),
-            Self::Many(all) => all.push(at),
-        }
-    }
-
-    fn as_slice(&self) -> &[u32] {
-        match self {
-            Self::One(at) => std::slice::from_ref(at),
-            Self::Many(all) => all,
-        }
-    }
 }
 
 /// A value other than a text that can be looked up: not floating point, which equals across types, nor lists and objects.
@@ -132,23 +144,21 @@ impl Key {
 
 impl Index {
     fn build(records: &[Record], field: usize, list: bool) -> Self {
-        fn add<K>(entry: Entry<'_, K, Positions>, at: u32) {
-            entry.and_modify(|positions| positions.add(at)).or_insert(Positions::One(at));
-        }
         let mut index = Self::default();
+        index.by_hash.reserve(records.len());
         for (at, record) in records.iter().enumerate() {
             // More than 4 billion records do not fit the memory this runs in.
             let at = u32::try_from(at).unwrap_or(u32::MAX);
             match record.values.get(field) {
-                Some(Value::String(text)) => add(index.texts.entry(Arc::clone(text)), at),
+                Some(Value::String(text)) => index.add(index.hasher.hash_one(&**text), at),
                 // Nothing is in an absent list, and asking for it is an error: that record has to be asked.
                 Some(Value::List(of)) if list => match texts(of) {
-                    Some(texts) => texts.iter().for_each(|text| add(index.texts.entry(Arc::clone(text)), at)),
+                    Some(texts) => texts.iter().for_each(|text| index.add(index.hasher.hash_one(&***text), at)),
                     None => index.unplaced.push(at),
                 },
                 Some(_) if list => index.unplaced.push(at),
                 Some(value) => match Key::of(&V::of(value)) {
-                    Some(key) => add(index.others.entry(key), at),
+                    Some(key) => index.add(index.hasher.hash_one(key), at),
                     None => index.unplaced.push(at),
                 },
                 None => index.unplaced.push(at),
@@ -157,12 +167,35 @@ impl Index {
         index
     }
 
-    /// The records whose field equals a value or whose list has it, and those whose field may. `None` for a value that cannot be looked up.
-    pub(crate) fn find(&self, wanted: &V<'_>) -> Option<(&[u32], &[u32])> {
-        let hits = match wanted.text() {
-            Some(text) => self.texts.get(text),
-            None => self.others.get(&Key::of(wanted)?),
+    fn add(&mut self, hash: u64, at: u32) {
+        let slot = match self.by_hash.entry(hash) {
+            Entry::Vacant(free) => {
+                free.insert(Slot::One(at));
+                return;
+            }
+            Entry::Occupied(taken) => taken.into_mut(),
         };
-        Some((hits.map_or(&[], Positions::as_slice), &self.unplaced))
+        match *slot {
+            Slot::One(first) => {
+                *slot = Slot::Shared(u32::try_from(self.shared.len()).unwrap_or(u32::MAX));
+                self.shared.push(vec![first, at]);
+            }
+            Slot::Shared(of) => self.shared[of as usize].push(at),
+        }
+    }
+
+    /// The records whose field may equal a value or whose list may have it: those filed under it, and those whose field is
+    /// unknown. `None` for a value that cannot be looked up.
+    pub(crate) fn find(&self, wanted: &V<'_>) -> Option<(&[u32], &[u32])> {
+        let hash = match wanted.text() {
+            Some(text) => self.hasher.hash_one(text),
+            None => self.hasher.hash_one(Key::of(wanted)?),
+        };
+        let filed = match self.by_hash.get(&hash) {
+            None => &[][..],
+            Some(Slot::One(at)) => std::slice::from_ref(at),
+            Some(Slot::Shared(of)) => &self.shared[*of as usize],
+        };
+        Some((filed, &self.unplaced))
     }
 }

@@ -9,6 +9,7 @@ use crate::error::Fault;
 use crate::eval::{Eval, Frame, Frames};
 use crate::evalops::worse;
 use crate::ir::{Fold, FoldKind, Node, Range};
+use crate::ops;
 use crate::outcome::Missing;
 use crate::trace::{Step, Trace};
 use crate::types::Ty;
@@ -266,10 +267,12 @@ impl<'a, T: Trace> Eval<'a, T> {
             _ => {}
         }
         let found = self.view(at).and_then(|view| {
-            let index = view.index(field)?;
-            index
-                .find(&wanted)
-                .map(|(hits, unplaced)| (view, hits.first().copied(), unplaced.first().copied()))
+            let (hits, unplaced) = view.index(field)?.find(&wanted)?;
+            let has = |at: &&u32| {
+                let value = view.records.get(**at as usize).and_then(|record| record.values.get(field));
+                value.is_some_and(|value| ops::equal(&V::of(value), &wanted) == Some(true))
+            };
+            Some((view, hits.iter().find(has).copied(), unplaced.first().copied()))
         });
         let unplaced = match found {
             Some((view, Some(hit), _)) => {
