@@ -153,7 +153,9 @@ impl Index {
                 Some(Value::String(text)) => index.add(index.hasher.hash_one(&**text), at),
                 // Nothing is in an absent list, and asking for it is an error: that record has to be asked.
                 Some(Value::List(of)) if list => match texts(of) {
-                    Some(texts) => texts.iter().for_each(|text| index.add(index.hasher.hash_one(&***text), at)),
+                    Some(texts) => {
+                        texts.iter().for_each(|text| index.add(index.hasher.hash_one(&***text), at))
+                    }
                     None => index.unplaced.push(at),
                 },
                 Some(_) if list => index.unplaced.push(at),
