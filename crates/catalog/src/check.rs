@@ -11,7 +11,9 @@ use model::scan::ScanKind;
 use model::time::Timestamp;
 use model::value::{Shape, Type, Value};
 
+use crate::load::example::Facts;
 use crate::template::Template;
+use crate::{load, markdown};
 
 /// The present in examples that do not give one: 2026-01-01T00:00:00Z.
 pub const DEFAULT_NOW: Timestamp = Timestamp(1_767_225_600_000);
@@ -97,19 +99,29 @@ pub struct Param {
     pub default: Value,
 }
 
-/// The body of a check as safe HTML: no raw HTML of the source, https links only.
+/// The body of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remedy {
-    /// Why it matters.
-    pub why_html: String,
-    /// The numbered steps.
-    pub steps_html: String,
     /// The vendor's page where it is mended: `{console}`, settings and fields of the record.
     pub link: Option<Template>,
     /// Why it matters, as it was written.
     pub why_markdown: String,
     /// The steps, as they were written.
     pub steps_markdown: String,
+}
+
+impl Remedy {
+    /// Why it matters, as safe HTML: no raw HTML of the source, https links only.
+    #[must_use]
+    pub fn why_html(&self) -> String {
+        markdown::html(&self.why_markdown)
+    }
+
+    /// The numbered steps, as safe HTML.
+    #[must_use]
+    pub fn steps_html(&self) -> String {
+        markdown::html(&self.steps_markdown)
+    }
 }
 
 /// Whether a check is in force.
@@ -123,11 +135,20 @@ pub enum Lifecycle {
     Deprecated,
 }
 
-/// One example of a check.
-#[derive(Debug, Clone, PartialEq)]
+/// One example of a check. Kept as it was written: thousands of them are read once a build and seldom shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
     /// What the check must say.
     pub expected: Outcome,
+    /// Its JSON as it was written.
+    pub text: Box<str>,
+    /// Where it stands in the file: the line of its first brace, from 1.
+    pub line: usize,
+}
+
+/// What an example gives to its check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
     /// The record; `None`: the example is about the dataset as a whole.
     pub record: Option<serde_json::Value>,
     /// Records of datasets by name.
@@ -140,10 +161,34 @@ pub struct Example {
     pub params: BTreeMap<String, Value>,
     /// The present.
     pub now: Timestamp,
-    /// Its JSON as it was written.
-    pub text: String,
-    /// Where it stands in the file: the line of its first brace, from 1.
-    pub line: usize,
+}
+
+impl Example {
+    /// Reads what it gives to the check that it belongs to.
+    #[must_use]
+    pub fn given(&self, check: &Check) -> Given {
+        let facts = Facts {
+            over: check.over.as_str(),
+            shape: &check.shape,
+            types: &check.types,
+            params: &check.params,
+        };
+        // The loader refuses a check with an example that does not read; of another check's, nothing is given.
+        load::example::given(&self.text, &facts).unwrap_or_default()
+    }
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self {
+            record: None,
+            datasets: BTreeMap::new(),
+            incomplete: BTreeSet::new(),
+            unavailable: BTreeSet::new(),
+            params: BTreeMap::new(),
+            now: DEFAULT_NOW,
+        }
+    }
 }
 
 /// The outcome of a check about one record: the one place where truth values become outcomes. `pass` is asked only when

@@ -34,22 +34,23 @@ pub(crate) fn run_with(
     example: &Example,
 ) -> ExampleResult {
     let over = check.over.as_str();
+    let given = example.given(check);
     let records: BTreeMap<&str, Vec<Record>> = check
         .types
         .iter()
         .filter_map(|(name, kind)| {
-            let records = example.datasets.get(name)?;
+            let records = given.datasets.get(name)?;
             Some((name.as_str(), records.iter().map(|json| Record::from_json(json, &kind.shape)).collect()))
         })
         .collect();
     let mut datasets = BTreeMap::new();
     for (name, kind) in &check.types {
-        let lacking = example.incomplete.contains(name) || example.unavailable.contains(name);
+        let lacking = given.incomplete.contains(name) || given.unavailable.contains(name);
         let view = match records.get(name.as_str()) {
             Some(records) if !lacking => DatasetView::complete(&kind.shape, records),
-            given => {
-                let given = given.map_or(&[][..], Vec::as_slice);
-                DatasetView::incomplete(&kind.shape, given, "not read in this example")
+            some => {
+                let some = some.map_or(&[][..], Vec::as_slice);
+                DatasetView::incomplete(&kind.shape, some, "not read in this example")
             }
         };
         datasets.insert(name.clone(), view);
@@ -58,17 +59,17 @@ pub(crate) fn run_with(
         .params
         .iter()
         .map(|(name, param)| {
-            let value = example.params.get(name).unwrap_or(&param.default);
+            let value = given.params.get(name).unwrap_or(&param.default);
             (name.clone(), value.clone())
         })
         .collect();
-    let Some(record) = &example.record else {
+    let Some(record) = &given.record else {
         let empty = datasets.get(over).is_some_and(|d| d.is_complete() && d.records().is_empty());
         let outcome = if empty { check.on_empty } else { Outcome::Inconclusive };
         return ExampleResult { outcome, evaluation: None };
     };
     let record = Record::from_json(record, &check.shape);
-    let inputs = Inputs { datasets: &datasets, params: &params, now: example.now };
+    let inputs = Inputs { datasets: &datasets, params: &params, now: given.now };
     let when = when.map(|program| program.bind(&inputs).eval(Some(&record)));
     let mut asked = None;
     let outcome = judge(when.as_ref().map(Evaluation::truth), || {

@@ -18,7 +18,7 @@ mod standard;
 mod template;
 
 pub use app::{App, DatasetSpec, Defaults, Grade, MappingSpec, RequestSpec, ScopeGrade};
-pub use check::{Check, DEFAULT_NOW, Example, Lifecycle, Over, Param, Remedy, judge};
+pub use check::{Check, DEFAULT_NOW, Example, Given, Lifecycle, Over, Param, Remedy, judge};
 pub use error::LoadError;
 pub use standard::{Control, Standard};
 pub use template::{Part, Template, days_ago, segment};

@@ -136,10 +136,10 @@ impl Ops {
             on_empty: check.on_empty.as_str().replace('_', " "),
             params: check.params.iter().map(|(n, p)| (n.clone(), crate::lists::plain(&p.default))).collect(),
             permissions: permissions(app, check),
-            why: Html(check.remedy.why_html.clone()),
-            remedy: Html(check.remedy.steps_html.clone()),
+            why: Html(check.remedy.why_html()),
+            remedy: Html(check.remedy.steps_html()),
             controls: self.control_refs(&check.controls),
-            examples: check.examples.iter().map(|e| (e.expected, example(e))).collect(),
+            examples: check.examples.iter().map(|e| (e.expected, example(&e.given(check)))).collect(),
             standing,
         })
     }
@@ -216,7 +216,7 @@ fn permissions(app: &App, check: &Check) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
-fn example(example: &catalog::Example) -> String {
+fn example(example: &catalog::Given) -> String {
     let mut parts = serde_json::Map::new();
     if !example.datasets.is_empty() {
         parts.insert("datasets".to_owned(), serde_json::json!(example.datasets));

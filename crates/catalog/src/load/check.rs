@@ -20,7 +20,6 @@ use crate::load::example;
 use crate::load::fields::is_name;
 use crate::load::files::Source;
 use crate::load::mapping;
-use crate::markdown;
 use crate::template::{Template, has_path};
 
 #[derive(Deserialize)]
@@ -158,13 +157,7 @@ pub(crate) fn load(
         controls: front.controls,
         says,
         unknown,
-        remedy: Remedy {
-            why_html: markdown::html(&body.why),
-            steps_html: markdown::html(&body.steps),
-            link,
-            why_markdown: body.why,
-            steps_markdown: body.steps,
-        },
+        remedy: Remedy { link, why_markdown: body.why, steps_markdown: body.steps },
         reads,
         types,
         lifecycle: front.lifecycle,

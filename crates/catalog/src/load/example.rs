@@ -1,6 +1,6 @@
 //! Examples of a check: JSON blocks, checked against the shapes they are about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use expr::DatasetType;
 use model::finding::Outcome;
@@ -9,7 +9,7 @@ use model::value::{Shape, Type, Value};
 use serde_json::Value as Json;
 
 use crate::LoadError;
-use crate::check::{DEFAULT_NOW, Example, Param};
+use crate::check::{Example, Given, Param};
 use crate::load::doc::suggest;
 use crate::load::files::Source;
 
@@ -43,11 +43,12 @@ pub(crate) fn read(
 ) -> Vec<Example> {
     let mut examples = Vec::new();
     for block in raw {
-        match one(block, facts) {
-            Ok(mut example) => {
-                example.line = source.line(block.offset);
-                examples.push(example);
-            }
+        match given(&block.text, facts) {
+            Ok(_) => examples.push(Example {
+                expected: block.expected,
+                text: block.text.trim().into(),
+                line: source.line(block.offset),
+            }),
             Err((offset, message, remedy)) => {
                 errors.push(source.error(block.offset + offset, message, remedy));
             }
@@ -67,13 +68,15 @@ pub(crate) fn read(
     examples
 }
 
+/// Where in the text, what, and what to do.
 type Wrong = (usize, String, String);
 
-fn one(block: &RawExample, facts: &Facts<'_>) -> Result<Example, Wrong> {
+/// Reads an example: every field exists and has its type.
+pub(crate) fn given(text: &str, facts: &Facts<'_>) -> Result<Given, Wrong> {
     let wrong = |message: String, remedy: String| (0, message, remedy);
-    let json: Json = serde_json::from_str(&block.text).map_err(|e| {
+    let json: Json = serde_json::from_str(text).map_err(|e| {
         let line_start: usize =
-            block.text.split_inclusive('\n').take(e.line().saturating_sub(1)).map(str::len).sum();
+            text.split_inclusive('\n').take(e.line().saturating_sub(1)).map(str::len).sum();
         let words = e.to_string();
         let words = words.split(" at line ").next().unwrap_or_default().to_owned();
         (line_start + e.column().saturating_sub(1), format!("not JSON: {words}"), String::new())
@@ -81,24 +84,14 @@ fn one(block: &RawExample, facts: &Facts<'_>) -> Result<Example, Wrong> {
     let Json::Object(object) = &json else {
         return Err(wrong("an example is an object".to_owned(), "Write a record: `{...}`".to_owned()));
     };
-    let mut example = Example {
-        expected: block.expected,
-        record: None,
-        datasets: BTreeMap::new(),
-        incomplete: BTreeSet::new(),
-        unavailable: BTreeSet::new(),
-        params: BTreeMap::new(),
-        now: DEFAULT_NOW,
-        text: block.text.trim().to_owned(),
-        line: 0,
-    };
+    let mut given = Given::default();
     if !(object.contains_key("record")
         || object.contains_key("datasets")
         || object.contains_key("unavailable"))
     {
         record_fits(&json, facts.shape).map_err(|(m, r)| wrong(m, r))?;
-        example.record = Some(json);
-        return Ok(example);
+        given.record = Some(json);
+        return Ok(given);
     }
     for key in object.keys() {
         if !KEYS.contains(&key.as_str()) {
@@ -107,24 +100,24 @@ fn one(block: &RawExample, facts: &Facts<'_>) -> Result<Example, Wrong> {
     }
     if let Some(record) = object.get("record") {
         record_fits(record, facts.shape).map_err(|(m, r)| wrong(m, r))?;
-        example.record = Some(record.clone());
+        given.record = Some(record.clone());
     }
-    datasets(object, facts, &mut example).map_err(|(m, r)| wrong(m, r))?;
+    datasets(object, facts, &mut given).map_err(|(m, r)| wrong(m, r))?;
     if let Some(params) = object.get("params") {
-        example.params = params_of(params, facts).map_err(|(m, r)| wrong(m, r))?;
+        given.params = params_of(params, facts).map_err(|(m, r)| wrong(m, r))?;
     }
     if let Some(now) = object.get("now") {
-        example.now = now.as_str().and_then(Timestamp::parse).ok_or_else(|| {
+        given.now = now.as_str().and_then(Timestamp::parse).ok_or_else(|| {
             wrong("`now` is not an instant".to_owned(), "For example \"2026-01-31T00:00:00Z\"".to_owned())
         })?;
     }
-    Ok(example)
+    Ok(given)
 }
 
 fn datasets(
     object: &serde_json::Map<String, Json>,
     facts: &Facts<'_>,
-    example: &mut Example,
+    given: &mut Given,
 ) -> Result<(), (String, String)> {
     let known: Vec<&str> = facts.types.keys().map(String::as_str).collect();
     let kind = |name: &str| {
@@ -145,10 +138,10 @@ fn datasets(
             for record in records {
                 record_fits(record, shape).map_err(|(m, r)| (format!("in `{name}`: {m}"), r))?;
             }
-            example.datasets.insert(name.clone(), records.clone());
+            given.datasets.insert(name.clone(), records.clone());
         }
     }
-    for (key, set) in [("incomplete", &mut example.incomplete), ("unavailable", &mut example.unavailable)] {
+    for (key, set) in [("incomplete", &mut given.incomplete), ("unavailable", &mut given.unavailable)] {
         let Some(names) = object.get(key) else { continue };
         let Json::Array(names) = names else {
             return Err((format!("`{key}` is not a list"), "Names of datasets".to_owned()));
@@ -159,9 +152,8 @@ fn datasets(
             set.insert(name.to_owned());
         }
     }
-    if example.record.is_none()
-        && ![example.datasets.contains_key(facts.over), example.unavailable.contains(facts.over)]
-            .contains(&true)
+    if given.record.is_none()
+        && ![given.datasets.contains_key(facts.over), given.unavailable.contains(facts.over)].contains(&true)
     {
         let message = format!("without `record`, `{}` itself must be given or unavailable", facts.over);
         return Err((message, "Add it to `datasets` (empty) or `unavailable`".to_owned()));
