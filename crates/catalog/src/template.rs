@@ -222,11 +222,14 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// How many days ago the placeholder `days_ago_3` means; `None`: it is another one.
+/// How many days ago the placeholder `days_ago_3` means, and whether only the date is meant (`date_days_ago_3`); `None`:
+/// it is another one.
 #[must_use]
-pub fn days_ago(name: &str) -> Option<u16> {
+pub fn days_ago(name: &str) -> Option<(u16, bool)> {
+    let (name, date) = name.strip_prefix("date_").map_or((name, false), |rest| (rest, true));
     let days = name.strip_prefix("days_ago_")?;
-    days.parse().ok().filter(|n: &u16| *n > 0 && n.to_string() == days)
+    let number = days.parse().ok().filter(|n: &u16| *n > 0 && n.to_string() == days)?;
+    Some((number, date))
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters; what is left cannot leave its path segment. A segment
@@ -325,16 +328,11 @@ mod tests {
 
     #[test]
     fn days_are_counted() {
-        let read = [
-            "days_ago_3",
-            "days_ago_180",
-            "days_ago_0",
-            "days_ago_03",
-            "days_ago_",
-            "days",
-            "days_ago_70000",
-        ];
-        assert_eq!(read.map(days_ago), [Some(3), Some(180), None, None, None, None, None]);
+        assert_eq!(days_ago("days_ago_3"), Some((3, false)));
+        assert_eq!(days_ago("date_days_ago_180"), Some((180, true)));
+        for other in ["days_ago_0", "days_ago_03", "days_ago_", "days", "days_ago_70000", "date_3"] {
+            assert_eq!(days_ago(other), None, "{other}");
+        }
     }
 
     #[test]

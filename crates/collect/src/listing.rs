@@ -205,8 +205,20 @@ impl<'s, 'a> Lister<'s, 'a> {
 
     /// Whether an answer without a list is one from which the vendor leaves it out because it is empty.
     fn is_left_out(&self, request: usize, json: &Json) -> bool {
-        let Some(path) = &self.dataset.requests[request].spec.empty_with else { return false };
-        json.is_object() && !matches!(Path::new(path).get(json), Found::Missing | Found::Withheld)
+        let spec = &self.dataset.requests[request].spec;
+        match (spec.empty_with.as_deref(), json) {
+            (Some(""), Json::Object(answer)) => {
+                let cursor = match &spec.paging {
+                    Paging::Cursor { at, .. } | Paging::NextUrl { at } => at.split('.').next(),
+                    _ => None,
+                };
+                answer.keys().all(|key| Some(key.as_str()) == cursor)
+            }
+            (Some(path), Json::Object(_)) => {
+                !matches!(Path::new(path).get(json), Found::Missing | Found::Withheld)
+            }
+            _ => false,
+        }
     }
 
     /// Takes the records out of an answer.

@@ -31,12 +31,14 @@ impl Places {
         self
     }
 
-    /// The beginning of the day that a placeholder such as `days_ago_3` means. Whole days, so that a listing which is
-    /// resumed is the same listing.
+    /// The beginning of the day that a placeholder such as `days_ago_3` means, or its date. Whole days, so that a listing
+    /// which is resumed is the same listing.
     fn day(&self, name: &str) -> Option<String> {
         const DAY: i64 = Duration::days(1).0;
-        let at = self.now? - Duration::days(i64::from(catalog::days_ago(name)?));
-        Some(Timestamp(at.0.div_euclid(DAY) * DAY).to_string())
+        let (days, date) = catalog::days_ago(name)?;
+        let at = self.now? - Duration::days(i64::from(days));
+        let whole = Timestamp(at.0.div_euclid(DAY) * DAY).to_string();
+        Some(if date { whole.split('T').next().unwrap_or_default().to_owned() } else { whole })
     }
 
     fn get<'a>(&'a self, target: &'a Target, name: &str) -> Option<&'a str> {
@@ -58,7 +60,9 @@ pub(crate) fn setting<'a>(target: &'a Target, name: &str) -> Option<&'a str> {
 pub(crate) fn address(target: &Target, host: &str, path: &str, places: &Places) -> Result<Url, String> {
     let base = target.origins.get(host).ok_or_else(|| format!("The host `{host}` has no address here"))?;
     let path = fill(path, &mut |name| {
-        let value = places.get(target, name).ok_or_else(|| format!("There is no value for `{{{name}}}`"))?;
+        let day = places.day(name);
+        let value = day.as_deref().or_else(|| places.get(target, name));
+        let value = value.ok_or_else(|| format!("There is no value for `{{{name}}}`"))?;
         let is_path = target.app.manifest.setting.iter().find(|s| s.path && s.name == name);
         if let Some(setting) = is_path {
             return setting.accept(value).map(|()| value.to_owned());

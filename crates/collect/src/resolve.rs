@@ -11,7 +11,7 @@ use model::value::{Record, Value};
 
 use crate::dataset::{Task, Whole};
 use crate::extract::{fit, literal};
-use crate::fanout::{inherited, word};
+use crate::fanout::word;
 
 /// Where a setting stands that nobody has set.
 const DEFAULT: &str = "default";
@@ -127,7 +127,9 @@ impl Task<'_, '_> {
         Err(Box::new(match &source.availability {
             Availability::Complete => return Ok(source),
             Availability::Partial { fault } | Availability::Unavailable { fault } => {
-                Availability::Unavailable { fault: *inherited(self.spec, title, fault) }
+                let detail = format!("This is worked out of {title}, and that failed: {}", fault.detail);
+                let dataset = Some(self.spec.spec.name.clone());
+                Availability::Unavailable { fault: Fault { dataset, detail, ..fault.clone() } }
             }
             Availability::Sweeping { read, of } => Availability::Sweeping { read: *read, of: *of },
             Availability::NotApplicable { reason } => Availability::NotApplicable { reason: reason.clone() },
@@ -190,9 +192,10 @@ fn made<'s>(resolve: &Resolve, from: &'s DatasetSnapshot) -> Result<Made<'s>, St
         if !is_meant(resolve, &setting) {
             continue;
         }
-        // What stands in a field that may be null; unknown is no answer.
+        // What stands in a field that may be null or empty; unknown is no answer.
         let named = |name: Option<&String>| match name.map(|name| (name, field(record, name))) {
             None | Some((_, Value::Null)) => Ok(None),
+            Some((_, value)) if value.as_str() == Some("") => Ok(None),
             Some((name, value)) => {
                 word(value).map(Some).ok_or_else(|| format!("`{name}` of `{setting}` is not known"))
             }

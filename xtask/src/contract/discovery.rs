@@ -29,7 +29,10 @@ pub(crate) fn describe(json: &Json, asked: &[(String, Vec<String>)], facts: &mut
         };
         let of_method = || methods.iter().filter(|one| one["httpMethod"].as_str() == Some(method));
         let found = of_method().find(|one| addresses.contains(&emptied(&template(one)))).or_else(|| {
-            of_method().find(|one| addresses.iter().any(|at| is_of(at, &emptied(&template(one)))))
+            // The most particular: `/usage/users/{}` before `/usage/{}/{}`.
+            of_method()
+                .filter(|one| addresses.iter().any(|at| is_of(at, &emptied(&template(one)))))
+                .min_by_key(|one| template(one).matches('{').count())
         });
         let Some(found) = found else { continue };
         let mut parameters = BTreeMap::new();

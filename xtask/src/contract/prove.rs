@@ -445,7 +445,9 @@ fn operation<'f>(facts: &'f Facts, request: &Request) -> Option<(&'f str, &'f Op
     of_method()
         .find(|(_, address, _)| request.addresses.contains(address))
         .or_else(|| {
-            of_method().find(|(_, address, _)| request.addresses.iter().any(|one| is_of(one, address)))
+            of_method()
+                .filter(|(_, address, _)| request.addresses.iter().any(|one| is_of(one, address)))
+                .min_by_key(|(_, address, _)| address.matches('{').count())
         })
         .map(|(key, _, operation)| (key, operation))
 }

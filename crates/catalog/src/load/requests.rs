@@ -168,10 +168,12 @@ fn placeholders(
     for name in template.placeholders() {
         if name == "each" || name.starts_with("each.") {
             each_placeholder(cx, at, name, request, walked);
-        } else if crate::template::days_ago(name).is_none() {
+        } else if let Some((_, date)) = crate::template::days_ago(name) {
+            if in_path && !date {
+                cx.error(at, format!("`{{{name}}}` in a path"), "In a path write `{date_days_ago_...}`");
+            }
+        } else {
             cx.setting(at, name, in_path);
-        } else if in_path {
-            cx.error(at, format!("`{{{name}}}` in a path"), "A day can only stand in `query`");
         }
     }
 }

@@ -77,10 +77,11 @@ pub struct Resolve {
     pub setting: String,
     /// Its field that names the unit for which it was made; null: for all.
     pub unit: String,
-    /// Its field that names a part of the unit (those with a licence) for which alone it was made; null: for the whole. It
-    /// is told by itself, inherits nothing and hands nothing down.
+    /// Its field that names a part of the unit (those with a licence) for which alone it was made; null or empty: for the
+    /// whole. It is told by itself, inherits nothing and hands nothing down.
     pub part: Option<String>,
-    /// Its field that names something beside the units that inherits nothing, such as a group; null: none.
+    /// Its field that names something beside the units that inherits nothing, such as a group; null or
+    /// empty: none.
     pub alone: Option<String>,
     /// Its field, a number, by which the greater of two settings of the same unit wins.
     pub rank: Option<String>,
@@ -137,7 +138,8 @@ pub struct Request {
     #[serde(default)]
     pub path: String,
     /// Query parameters, values with the same placeholders, and `{days_ago_3}`: the beginning of the day (UTC) that was
-    /// three days ago, as RFC 3339 writes it, for listings of events.
+    /// three days ago, as RFC 3339 writes it, for listings of events. `{date_days_ago_3}` is its date alone, for reports
+    /// by day; that may also stand in a path.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
     /// Request headers, such as a media type or API version. `Authorization`, `Cookie` and `Host` are refused.
@@ -156,8 +158,8 @@ pub struct Request {
     /// whole answer.
     #[serde(default)]
     pub records: String,
-    /// Where the vendor leaves the list out that is empty: a path that stands in the answer all the same, `""`: any object.
-    /// An answer with neither counts as not understood.
+    /// Where the vendor leaves the list out that is empty: a path that stands in the answer all the same; `""`: nothing
+    /// stands in it then but where the next page is. Any other answer without the list counts as not understood.
     pub empty_with: Option<String>,
     /// How to get all pages.
     #[serde(default)]

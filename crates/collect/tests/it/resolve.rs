@@ -212,7 +212,7 @@ required = ["config"]
 never_empty = true
 docs = "https://docs.example.com/settings"
 key = "id"
-request = [{ path = "/settings", records = "all", empty_with = "kind", paging = { kind = "cursor", at = "next", param = "after" }, query = { since = "{days_ago_3}" } }]
+request = [{ path = "/settings/{date_days_ago_2}", records = "all", empty_with = "kind", paging = { kind = "cursor", at = "next", param = "after" }, query = { since = "{days_ago_3}" } }]
 field = [
     { name = "id", type = "string", path = "order" },
     { name = "name", type = "string" },
