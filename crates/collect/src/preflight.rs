@@ -21,7 +21,7 @@ use crate::fanout::alternatives;
 use crate::listing::{End, Lister};
 use crate::outbound::Outbound;
 use crate::path::{Found, Path};
-use crate::place::{Places, address};
+use crate::place::address;
 use crate::progress::Quiet;
 use crate::session::Session;
 use crate::sink::Sink;
@@ -88,19 +88,11 @@ async fn check(session: &Session<'_>) -> Result<Preflight, Halt> {
         session.authenticator.buy_all(session).await?;
     }
     note_sold(session);
-    if let Some(read) = session.auth.granted.as_ref().and_then(|g| g.read.as_ref())
-        && read.path.is_some()
-        && let Some(found) = value(session, read).await?
-    {
-        session.watch.note_granted(permissions(&found));
+    note_read(session).await?;
+    if session.watch.expires_at().is_none() {
+        session.watch.note_expiry(expiry(session).await?);
     }
-    let mut expires_at = session.watch.expires_at();
-    if expires_at.is_none()
-        && let Some(read) = session.auth.expiry.as_ref().and_then(|e| e.read.as_ref())
-        && let Some(found) = value(session, read).await?
-    {
-        expires_at = scalar(&found).as_deref().and_then(when);
-    }
+    let expires_at = session.watch.expires_at();
     let granted = session.watch.granted();
     let lacking = match &granted {
         Some(granted) => by_grants(session, granted),
@@ -146,6 +138,67 @@ async fn identify(session: &Session<'_>) -> Result<(String, String), Halt> {
     Ok((uid, name))
 }
 
+/// At the end of a run: reads again what is told by requests of their own, that what shrinks or ends is seen between two
+/// verifications. What cannot be read says nothing, neither good nor bad; the datasets have told what is wrong.
+pub(crate) async fn look_ahead(session: &Session<'_>, known: Option<&Identity>) {
+    // A credential that was not accepted is not tried once more.
+    if !session.watch.is_known() {
+        return;
+    }
+    if session.watch.expires_at().is_none() {
+        match expiry(session).await {
+            Ok(at) => session.watch.note_expiry(at),
+            Err(halt) => unread("the end of the credential", session, halt),
+        }
+    }
+    if known.is_some_and(|known| known.granted.is_some())
+        && let Err(halt) = note_read(session).await
+    {
+        unread("what the credential may do", session, halt);
+    }
+}
+
+fn unread(what: &str, session: &Session<'_>, halt: Halt) {
+    tracing::debug!(what, detail = plain(halt, session).detail, "could not be read this time");
+}
+
+/// Notes the permissions that a request of its own tells.
+async fn note_read(session: &Session<'_>) -> Result<(), Halt> {
+    if let Some(read) = session.auth.granted.as_ref().and_then(|g| g.read.as_ref())
+        && read.path.is_some()
+        && let Some(found) = value(session, read).await?
+    {
+        session.watch.note_granted(permissions(&found));
+    }
+    Ok(())
+}
+
+/// When the credential ends, where a request of its own tells.
+async fn expiry(session: &Session<'_>) -> Result<Option<Timestamp>, Halt> {
+    let Some(told) = &session.auth.expiry else { return Ok(None) };
+    let Some(read) = &told.read else { return Ok(None) };
+    let Some(found) = value(session, read).await? else { return Ok(None) };
+    let Some(each) = &told.each else { return Ok(scalar(&found).as_deref().and_then(when)) };
+    let Json::Array(entries) = found else { return Ok(None) };
+    let (each, hint) = (Path::new(each), told.hint.as_deref().map(Path::new));
+    let ours = |entry: &&Json| match hint.as_ref().and_then(|hint| text_at(hint, entry)) {
+        Some(begins) => session.credential.begins(session.auth, &begins),
+        // Nothing tells whose it is: it may be ours.
+        None => true,
+    };
+    let now = session.clock.now();
+    let ends = entries.iter().filter(ours).filter_map(|entry| when(&text_at(&each, entry)?));
+    // What has ended cannot be what was just accepted.
+    Ok(ends.filter(|at| *at > now).min())
+}
+
+fn text_at(path: &Path, json: &Json) -> Option<String> {
+    match path.get(json) {
+        Found::Value(found) if !found.is_null() => scalar(found),
+        _ => None,
+    }
+}
+
 /// Notes the permissions that were told when the token was bought.
 pub(crate) fn note_sold(session: &Session<'_>) {
     if session.auth.granted.as_ref().is_some_and(|g| g.claim.is_some())
@@ -183,7 +236,7 @@ async fn value(session: &Session<'_>, read: &ReadAt) -> Result<Option<Json>, Hal
 
 fn ask<'r>(session: &'r Session<'_>, host: &str, path: &str) -> Result<Ask<'r>, Halt> {
     let about = About { host: host.to_owned(), template: path.to_owned(), ..About::default() };
-    let made = address(session.target, host, path, &Places::default())
+    let made = address(session.target, host, path, &session.public())
         .and_then(|url| Ok((url, session.target.host_headers(host)?)));
     match made {
         Ok((url, headers)) => Ok(Ask {

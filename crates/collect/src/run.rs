@@ -65,6 +65,7 @@ pub(crate) async fn run(
     if let Some(until) = run.wait {
         return Collected::Waiting { until, checkpoints: run.rests };
     }
+    crate::preflight::look_ahead(&session, request.known.as_ref()).await;
     let finished = std::mem::take(&mut run.finished);
     let datasets = finished.into_iter().map(|(name, d)| (name, Arc::unwrap_or_clone(d))).collect();
     done(Some(&session), target, &request, started_at, clock, datasets, sweeps)

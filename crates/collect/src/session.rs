@@ -10,6 +10,7 @@ use model::dataset::Cost;
 use model::diagnosis::{Fault, Rung, Warning};
 use model::scan::FailureCause;
 use model::time::{Duration, Timestamp};
+use secrecy::ExposeSecret;
 use url::Url;
 
 use crate::ask::{Answered, Ask, Halt, Reply, label, request_id};
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::judge::{Means, Verdict, Yardstick, judge};
 use crate::outbound::{Bounds, Call, NetError, Outbound};
 use crate::pace::{Pace, Pool, SHORT_WAIT, UNTOLD_WAIT};
+use crate::place::Places;
 use crate::scrub::Scrubber;
 use crate::target::{Credential, Target};
 use crate::watch::Watch;
@@ -84,6 +86,8 @@ impl<'a> Session<'a> {
         let scrub = Scrubber::default();
         Authenticator::teach(&scrub, auth, credential);
         let limits = &manifest.limits;
+        let watch = Watch::default();
+        watch.note_expiry(Authenticator::ends(auth, credential));
         Ok(Self {
             outbound,
             target,
@@ -92,7 +96,7 @@ impl<'a> Session<'a> {
             clock,
             scrub,
             pace: Pace::new(&manifest.throttle, blocked_until),
-            watch: Watch::default(),
+            watch,
             deadline,
             authenticator: Authenticator::default(),
             limits,
@@ -102,6 +106,16 @@ impl<'a> Session<'a> {
             run_bytes: AtomicU64::new(u64::from(limits.run_mib) << 20),
             by_dataset: Mutex::default(),
         })
+    }
+
+    /// The fields of the credential that are not secret, for paths that name them.
+    pub(crate) fn public(&self) -> Places {
+        let fields = self.auth.kind.fields();
+        let public = fields.iter().filter(|f| !f.secret).filter_map(|f| {
+            let value = self.credential.values.get(f.name)?.expose_secret().trim();
+            (!value.is_empty()).then(|| (f.name, value.to_owned()))
+        });
+        public.fold(Places::default(), |places, (name, value)| places.with(name, value))
     }
 
     /// What the run has spent.

@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use catalog::App;
-use catalog::manifest::Deployment;
+use catalog::manifest::{Auth, Deployment};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 /// One tenancy of an application.
@@ -30,6 +30,16 @@ pub struct Credential {
     pub auth: String,
     /// The values by field name ([`catalog::manifest::AuthKind::fields`]), also those that are not secret.
     pub values: BTreeMap<String, SecretString>,
+}
+
+impl Credential {
+    /// Whether one of its secrets begins so. An empty beginning tells nothing, so that it fits.
+    pub(crate) fn begins(&self, auth: &Auth, with: &str) -> bool {
+        let fields = auth.kind.fields();
+        let secret = |name: &str| fields.iter().any(|f| f.secret && f.name == name);
+        let mut secrets = self.values.iter().filter(|(name, _)| secret(name));
+        secrets.any(|(_, value)| value.expose_secret().trim().starts_with(with))
+    }
 }
 
 impl Target {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
+use model::ahead::AHEAD;
 use model::credential::Identity;
 use model::diagnosis::{Fault, Warning};
 use model::scan::FailureCause;
-use model::time::{Duration, Timestamp};
+use model::time::Timestamp;
 use url::Url;
 
 use crate::ask::{Ask, label};
@@ -16,8 +17,6 @@ use crate::session::Session;
 
 /// Faults of one kind in a row, none of them answered in between, after which nothing more is tried.
 const GIVE_UP: u32 = 3;
-/// How long ahead an expiry is worth a warning.
-const AHEAD: Duration = Duration::days(14);
 
 /// What was learnt.
 #[derive(Default)]
@@ -91,7 +90,7 @@ impl Watch {
     pub(crate) fn learn(&self, session: &Session<'_>, ask: &Ask<'_>, headers: &HeaderMap) {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
         let mut state = self.state();
-        let sunset = text("sunset").and_then(http_date);
+        let sunset = text("sunset").and_then(instant);
         if sunset.is_some() || text("deprecation").is_some_and(|v| !v.trim().eq_ignore_ascii_case("false")) {
             let request = label(&ask.method, &ask.url);
             state.deprecated.entry(ask.about.template.clone()).or_insert((request, sunset));
@@ -113,6 +112,11 @@ impl Watch {
     pub(crate) fn note_expiry(&self, at: Option<Timestamp>) {
         let mut state = self.state();
         state.expires_at = state.expires_at.or(at);
+    }
+
+    /// Whether the vendor has accepted the credential in this run.
+    pub(crate) fn is_known(&self) -> bool {
+        self.state().known
     }
 
     /// Notes permissions told elsewhere than in a header.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use assess::{Assessment, Detail, Emptied, PriorDataset, PriorFinding};
 use collect::Sweep;
@@ -18,6 +19,7 @@ use store::scans::Held;
 use store::snapshots::{self, Prior};
 use store::{Db, StoreError};
 
+use crate::ahead::{LENGTHS, warnings};
 use crate::context::{Context, panic_says, unsent};
 use crate::worker::Ended;
 
@@ -78,7 +80,16 @@ pub(crate) async fn commit(
 ) -> Result<Ended, StoreError> {
     let prior = snapshots::prior(&context.db, &held.instance, held.kind).await?;
     let judged = or_fault(&held.run, &prior, run.finished_at, || judge(context, row, held, &run, &prior));
-    let warnings = warnings(row, held, &run, &judged);
+    let before = runs::lengths(&context.db, &held.instance, held.kind, LENGTHS).await?;
+    let warnings = warnings(
+        context.catalog.app(&row.instance.app).map(Arc::as_ref),
+        row,
+        held,
+        &run,
+        &judged,
+        &prior,
+        before,
+    );
     let sweeps = run.sweeps.iter().filter_map(|(dataset, sweep)| match serde_json::to_vec(sweep) {
         Ok(body) => Some((dataset.clone(), body)),
         Err(error) => {
@@ -181,24 +192,6 @@ fn unjudged(fault: Fault, prior: &Prior) -> Assessment {
         complete: BTreeSet::new(),
         emptied: BTreeSet::new(),
     }
-}
-
-/// What is not broken yet. A run that failed cannot tell that an earlier warning is over: the expiry of a credential stays
-/// in sight while the vendor is away. Budgets are renewed within the hour and are told afresh or not at all.
-fn warnings(row: &InstanceWithScans, held: &Held, run: &Unjudged, judged: &Assessment) -> Vec<Warning> {
-    let mut all = run.snapshot.warnings.clone();
-    if matches!(judged.outcome, RunOutcome::Failed(_)) {
-        let earlier = row.scan(held.kind).map(|scan| scan.warnings.as_slice()).unwrap_or_default();
-        let lasting = earlier.iter().filter(|w| match w {
-            Warning::CredentialExpires { .. } => {
-                !run.snapshot.warnings.iter().any(|w| matches!(w, Warning::CredentialExpires { .. }))
-            }
-            Warning::PermissionLost { .. } | Warning::Deprecated { .. } => !run.snapshot.warnings.contains(w),
-            Warning::RateBudget { .. } => false,
-        });
-        all.extend(lasting.cloned());
-    }
-    all
 }
 
 /// One attempt at the one transaction.

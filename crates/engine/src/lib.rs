@@ -4,6 +4,7 @@
 //! Reauthenticate only write `wanted_at`; the ticker wakes on that change. A worker that dies leaves a lease that
 //! expires, and the ticker closes it as a failed run: nothing is ever lost in silence.
 
+mod ahead;
 pub mod clock;
 mod collector;
 mod config;

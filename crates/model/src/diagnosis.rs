@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scan::FailureCause;
-use crate::time::Timestamp;
+use crate::scan::{FailureCause, ScanKind};
+use crate::time::{Duration, Timestamp};
 
 /// How far a request got. Each rung presupposes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,5 +137,34 @@ pub enum Warning {
         used_percent: u8,
         /// When the budget is renewed.
         resets_at: Option<Timestamp>,
+    },
+    /// Nothing has used the credential for so long that the vendor ends it. Each use puts it off.
+    CredentialIdles {
+        /// When it ends unless it is used.
+        at: Timestamp,
+    },
+    /// A dataset lost more than half of its records from one complete snapshot to the next.
+    Shrank {
+        /// The dataset, by the catalogue's name.
+        dataset: String,
+        /// Its title.
+        title: String,
+        /// Records it had before.
+        had: u64,
+        /// Records it has now.
+        has: u64,
+        /// When the loss was first read.
+        at: Timestamp,
+    },
+    /// Runs take so long that soon they will not fit their interval, or much longer than they used to.
+    Slow {
+        /// Of which scan.
+        scan: ScanKind,
+        /// The median of the latest successful runs.
+        takes: Duration,
+        /// The median of those before, where it has doubled since.
+        took: Option<Duration>,
+        /// How often the scan runs.
+        interval: Duration,
     },
 }

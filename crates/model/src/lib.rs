@@ -5,6 +5,7 @@
 //! and none of these can be turned into a pass.
 
 pub mod account;
+pub mod ahead;
 pub mod credential;
 pub mod dataset;
 pub mod diagnosis;

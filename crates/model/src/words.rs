@@ -9,12 +9,14 @@ mod fault;
 mod scan;
 mod sentence;
 mod times;
+mod warning;
 
 pub use app::{FleetCounts, fleet};
-pub use fault::{LadderRung, RungState, cause_says, fault_says, ladder, remedy, warning_says};
+pub use fault::{LadderRung, RungState, cause_says, fault_says, ladder, remedy};
 pub use scan::ScanWords;
 pub use sentence::{Part, Sentence};
 pub use times::{count, duration, list, plain_instant, relative, times};
+pub use warning::{warning_remedy, warning_says, warning_says_at};
 
 use crate::health::{InstanceFacts, ScanFacts};
 use crate::time::Timestamp;

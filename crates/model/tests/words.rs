@@ -11,7 +11,8 @@ use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule::{Spread, after_run};
 use model::time::{Duration, Timestamp};
 use model::words::{
-    About, FleetCounts, RungState, cause_says, duration, fault_says, fleet, ladder, remedy, warning_says,
+    About, FleetCounts, RungState, cause_says, duration, fault_says, fleet, ladder, remedy, warning_remedy,
+    warning_says_at,
 };
 
 const fn ago(minutes: i64) -> Timestamp {
@@ -235,8 +236,25 @@ fn what_is_not_broken_yet_is_said_ahead() {
         Warning::Deprecated { request: request(), sunset_at: None },
         Warning::RateBudget { used_percent: 91, resets_at: Some(NOW + Duration::minutes(12)) },
         Warning::RateBudget { used_percent: 91, resets_at: None },
+        Warning::CredentialIdles { at: soon },
+        Warning::Shrank { dataset: "members".into(), title: "Members".into(), had: 1200, has: 31, at: NOW },
+        Warning::Slow {
+            scan: ScanKind::Config,
+            takes: Duration::minutes(40),
+            took: None,
+            interval: Duration::hours(1),
+        },
+        Warning::Slow {
+            scan: ScanKind::Accounts,
+            takes: Duration::minutes(40),
+            took: Some(Duration::minutes(15)),
+            interval: Duration::hours(6),
+        },
+        Warning::CredentialExpires { at: NOW },
     ];
-    let text: Vec<String> = warnings.iter().map(|w| warning_says(w).plain(NOW)).collect();
+    let says =
+        |w| format!("{} {}", warning_says_at(w, NOW).plain(NOW), warning_remedy(w, "GitHub").says.plain(NOW));
+    let text: Vec<String> = warnings.iter().map(says).collect();
     insta::assert_snapshot!("warnings", text.join("\n"));
 }
 

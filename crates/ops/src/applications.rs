@@ -158,7 +158,8 @@ fn facets(all: &[Placed], query: &ApplicationsQuery, now: Timestamp) -> Vec<Face
         let app = (member.app_name().to_owned(), member.row.instance.app.to_string());
         *apps.entry(app).or_insert(0u64) += 1;
         for line in member.warning_lines(now) {
-            *warnings.entry((warning_title(&line.kind).to_owned(), line.kind)).or_insert(0u64) += 1;
+            *warnings.entry((model::ahead::kind_title(&line.kind).to_owned(), line.kind)).or_insert(0u64) +=
+                1;
         }
     }
     let choices = |map: std::collections::BTreeMap<(String, String), u64>, active: Option<&str>| {
@@ -188,16 +189,6 @@ fn facets(all: &[Placed], query: &ApplicationsQuery, now: Timestamp) -> Vec<Face
         facet("app", "Product", choices(apps, query.app.as_ref().map(model::id::AppId::as_str))),
         facet("warning", "Warning", choices(warnings, query.warning.as_deref())),
     ]
-}
-
-fn warning_title(kind: &str) -> &'static str {
-    match kind {
-        "credential_expires" => "Credential expires",
-        "permission_lost" => "Permission lost",
-        "deprecated" => "API goes away",
-        "rate_budget" => "Rate limit nearly used up",
-        _ => "Other",
-    }
 }
 
 fn tile(member: &Member, now: Timestamp) -> Tile {

@@ -92,30 +92,18 @@ impl Member {
         })
     }
 
-    /// Warnings of the latest runs and the credential's expiry, most urgent first.
+    /// Warnings of the latest runs and the ends of the credential, most urgent first.
     pub(crate) fn warnings(&self, now: Timestamp) -> Vec<Warning> {
-        let mut all: Vec<Warning> = Vec::new();
-        let expires = self.row.instance.identity.expires_at;
-        if let Some(at) = expires.filter(|at| *at <= now + AHEAD) {
-            all.push(Warning::CredentialExpires { at });
-        }
-        for warning in self.row.scans.iter().flat_map(|s| &s.warnings) {
-            let known = match warning {
-                Warning::CredentialExpires { at } => {
-                    *at > now + AHEAD || all.iter().any(|w| matches!(w, Warning::CredentialExpires { .. }))
-                }
-                other => all.contains(other),
-            };
-            if !known {
-                all.push(warning.clone());
-            }
-        }
-        all
+        let instance = &self.row.instance;
+        let idle =
+            self.app.as_ref().and_then(|a| a.auth(&instance.auth)).and_then(|a| a.expiry.as_ref()?.idle_days);
+        let used = instance.credential_used_at.unwrap_or(instance.credential_set_at);
+        let idles_at = idle.map(|days| used + Duration::days(i64::from(days)));
+        let told = self.row.scans.iter().flat_map(|s| &s.warnings);
+        model::ahead::fold(instance.identity.expires_at, idles_at, told, now)
     }
 }
 
-/// How far ahead an expiry is shown.
-const AHEAD: Duration = Duration::days(14);
 /// What "new since yesterday" means.
 const YESTERDAY: Duration = Duration::hours(24);
 

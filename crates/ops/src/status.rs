@@ -1,6 +1,5 @@
 //! Statuses as pages show them: marks, words and sentences from facts.
 
-use model::diagnosis::Warning;
 use model::health::{self, ScanFacts};
 use model::time::Timestamp;
 use model::view::{Mark, ScanMark, Status, WarningLine};
@@ -65,18 +64,13 @@ impl Member {
     }
 
     pub(crate) fn warning_lines(&self, now: Timestamp) -> Vec<WarningLine> {
-        self.warnings(now)
-            .iter()
-            .map(|w| {
-                let (kind, at) = match w {
-                    Warning::CredentialExpires { at } => ("credential_expires", Some(*at)),
-                    Warning::PermissionLost { .. } => ("permission_lost", None),
-                    Warning::Deprecated { sunset_at, .. } => ("deprecated", *sunset_at),
-                    Warning::RateBudget { resets_at, .. } => ("rate_budget", *resets_at),
-                };
-                WarningLine { kind: kind.to_owned(), text: words::warning_says(w), at }
-            })
-            .collect()
+        let line = |w: &model::diagnosis::Warning| WarningLine {
+            kind: w.kind().to_owned(),
+            text: words::warning_says_at(w, now),
+            remedy: words::warning_remedy(w, self.app_name()).says,
+            at: w.at(),
+        };
+        self.warnings(now).iter().map(line).collect()
     }
 
     /// Whether a new credential is the remedy for what is wrong now.

@@ -27,7 +27,9 @@ use crate::sql::{Arg, Batch, Tx, args, statements, to_json};
 
 pub(crate) mod log;
 
-pub use log::{Day, Filter, Run, Sum, Tally, days, get, log, results, sums, tallies, tallies_of_check};
+pub use log::{
+    Day, Filter, Run, Sum, Tally, days, get, lengths, log, results, sums, tallies, tallies_of_check,
+};
 
 /// What of a scan's facts a finished run decides. What came meanwhile (an interval, a request) stays.
 macro_rules! set_after_run {

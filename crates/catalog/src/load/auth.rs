@@ -13,10 +13,10 @@ fn endpoint(cx: &mut Context<'_>, at: &At, endpoint: &Endpoint, further: &[&str]
     endpoint_path(cx, &at.key("path"), &endpoint.path, further);
 }
 
-fn read(cx: &mut Context<'_>, at: &At, read: &Read) {
+fn read(cx: &mut Context<'_>, at: &At, read: &Read, further: &[&str]) {
     cx.host(&at.key("host"), &read.host, &[]);
     if let Some(path) = &read.path {
-        endpoint_path(cx, &at.key("path"), path, &[]);
+        endpoint_path(cx, &at.key("path"), path, further);
     }
     json_path(cx.doc, &at.key("at"), &read.at, cx.errors);
 }
@@ -50,7 +50,7 @@ pub(crate) fn auths(cx: &mut Context<'_>) {
         kind(cx, &at, &auth.kind);
         scopes(cx, &at, auth);
         if let Some(subject) = &auth.subject {
-            read(cx, &at.key("subject"), subject);
+            read(cx, &at.key("subject"), subject, &[]);
         }
         match &auth.granted {
             Some(Granted { header: None, read: None, claim: Some(claim), .. }) => {
@@ -65,17 +65,54 @@ pub(crate) fn auths(cx: &mut Context<'_>) {
                 cx.error(&at.key("granted"), "only one of `header`, `read` and `claim` can be", remedy);
             }
             Some(Granted { header, read, .. }) => {
-                header_or_read(cx, &at.key("granted"), header.as_deref(), read.as_ref());
+                header_or_read(cx, &at.key("granted"), header.as_deref(), read.as_ref(), &[]);
             }
             None => {}
         }
-        if let Some(Expiry { header, read }) = &auth.expiry {
-            header_or_read(cx, &at.key("expiry"), header.as_deref(), read.as_ref());
+        if let Some(told) = &auth.expiry {
+            expiry(cx, &at.key("expiry"), auth, told);
         }
     }
 }
 
-fn header_or_read(cx: &mut Context<'_>, at: &At, header: Option<&str>, from: Option<&Read>) {
+/// When a credential ends.
+fn expiry(cx: &mut Context<'_>, at: &At, auth: &Auth, told: &Expiry) {
+    let Expiry { header, read, each, hint, idle_days } = told;
+    match idle_days {
+        Some(days) => {
+            if header.is_some() || read.is_some() || each.is_some() || hint.is_some() {
+                cx.error(at, "`idle_days` stands alone", "Say where the vendor tells it, in one place");
+            }
+            if !(1..=3650).contains(days) {
+                cx.error(&at.key("idle_days"), format!("{days} days is no such time"), "1 to 3650");
+            }
+        }
+        None => {
+            let fields = auth.kind.fields();
+            let public: Vec<&str> = fields.iter().filter(|f| !f.secret).map(|f| f.name).collect();
+            header_or_read(cx, at, header.as_deref(), read.as_ref(), &public);
+        }
+    }
+    for (name, path) in [("each", each), ("hint", hint)] {
+        let Some(path) = path else { continue };
+        json_path(cx.doc, &at.key(name), path, cx.errors);
+        if read.is_none() || each.is_none() {
+            cx.error(
+                &at.key(name),
+                format!("`{name}` is about a list that is read"),
+                "Use it with `read` and `each`",
+            );
+        }
+    }
+}
+
+fn header_or_read(
+    cx: &mut Context<'_>,
+    at: &At,
+    header: Option<&str>,
+    from: Option<&Read>,
+    further: &[&str],
+) {
     match (header, from) {
         (Some(header), None) if is_header_name(header) => {}
         (Some(header), None) => {
@@ -85,7 +122,7 @@ fn header_or_read(cx: &mut Context<'_>, at: &At, header: Option<&str>, from: Opt
                 "Letters, digits and `-`",
             );
         }
-        (None, Some(from)) => read(cx, &at.key("read"), from),
+        (None, Some(from)) => read(cx, &at.key("read"), from, further),
         _ => cx.error(at, "one of `header` and `read` is needed", "Say where the vendor tells it"),
     }
 }

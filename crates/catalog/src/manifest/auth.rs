@@ -342,14 +342,22 @@ fn comma() -> String {
     ",".to_owned()
 }
 
-/// Where a credential's expiry is told.
+/// Where a credential's expiry is told. A certificate and a bearer token that is a JWT (`exp`) tell it themselves.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expiry {
     /// A response header with an instant (RFC 3339, or `YYYY-MM-DD HH:MM:SS UTC`).
     pub header: Option<String>,
-    /// Or a path in an answer.
+    /// Or a path in an answer, read at each run. Its placeholders may name a field of the credential that is not secret:
+    /// `/applications(appId='{client_id}')`.
     pub read: Option<Read>,
+    /// Where what is read is a list, one entry a secret: where in an entry the instant is. The nearest that is not past
+    /// counts.
+    pub each: Option<String>,
+    /// Where in an entry the first characters of its secret are told: entries of other secrets are left out.
+    pub hint: Option<String>,
+    /// Or the days of disuse after which the vendor ends it; each use puts the end off.
+    pub idle_days: Option<u16>,
 }
 
 /// Which tenant this is.

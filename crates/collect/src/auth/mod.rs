@@ -81,6 +81,15 @@ impl Authenticator {
         }
     }
 
+    /// When the token that was entered ends, where it is a JWT and says so (RFC 7519, `exp`).
+    pub(crate) fn ends(auth: &Auth, credential: &Credential) -> Option<Timestamp> {
+        if !matches!(auth.kind, AuthKind::Bearer {} | AuthKind::Header { .. }) {
+            return None;
+        }
+        let claims = sign::claims(credential.values.get("token")?.expose_secret().trim())?;
+        claims.get("exp")?.as_i64().map(|seconds| Timestamp(seconds.saturating_mul(1000)))
+    }
+
     /// What the vendor said when it sold the tokens.
     pub(crate) fn answers(&self) -> Vec<Json> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);

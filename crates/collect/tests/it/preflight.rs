@@ -142,3 +142,69 @@ async fn nobody_waits_long() {
     assert_eq!(told.unwrap_err().cause, FailureCause::Remote);
     assert!(collect::Clock::now(&server.clock) - START <= Duration::minutes(1));
 }
+
+const LISTED: &str = r#"
+[[auth]]
+id = "token"
+title = "Token"
+kind = "basic"
+expiry = { read = { path = "/keys(of='{username}')", at = "keys" }, each = "ends", hint = "begins" }
+"#;
+
+/// What the vendor tells of three secrets of the same service account; ours begins with `s3c`.
+fn keys(seen: &Seen) -> Answer {
+    match seen.path.as_str() {
+        "/api/keys(of='svc-1')" => json(json!({ "keys": [
+            { "begins": "abc", "ends": "2026-01-03T00:00:00Z" },
+            { "begins": "s3c", "ends": "2025-12-31T00:00:00Z" },
+            { "begins": "s3c", "ends": "2026-01-09T00:00:00Z" },
+            { "begins": null, "ends": "2026-01-12T00:00:00Z" },
+            { "begins": "s3c", "ends": "not an instant" },
+        ]})),
+        "/api/tenant" => json(json!({ "id": 1, "name": "Acme" })),
+        _ => json(json!([])),
+    }
+}
+
+#[tokio::test]
+async fn of_several_secrets_the_end_of_the_one_in_use_is_told_at_each_run() {
+    let app = app_of(LISTED);
+    let server = Server::start(keys).await;
+    let ours = credential("token", &[("username", "svc-1"), ("password", "s3cret-0123456")]);
+    let at = Timestamp::parse("2026-01-09T00:00:00Z").unwrap();
+    let told = collect::preflight(&outbound(), &target(&app, &server), &ours, &server.clock).await.unwrap();
+    assert_eq!(told.identity.expires_at, Some(at));
+    let done = run_with(&app, &server, &ours, request()).await;
+    assert_eq!(done.snapshot.warnings, [Warning::CredentialExpires { at }]);
+    // None of them begins so, but one does not tell: it may be ours.
+    let other = credential("token", &[("username", "svc-1"), ("password", "other-0123456")]);
+    let told = collect::preflight(&outbound(), &target(&app, &server), &other, &server.clock).await.unwrap();
+    assert_eq!(told.identity.expires_at, Timestamp::parse("2026-01-12T00:00:00Z"));
+}
+
+#[tokio::test]
+async fn an_end_that_cannot_be_read_spoils_no_run_and_a_refused_credential_is_not_tried_once_more() {
+    let app = app_of(LISTED);
+    let ours = credential("token", &[("username", "svc-1"), ("password", "s3cret-0123456")]);
+    let server =
+        Server::start(|seen| if seen.path.contains("keys") { error(403, "no") } else { keys(seen) }).await;
+    let done = run_with(&app, &server, &ours, request()).await;
+    assert!(done.snapshot.datasets.values().all(|d| d.availability.is_complete()));
+    assert_eq!(done.snapshot.warnings, []);
+    let server = Server::start(|_| error(401, "no")).await;
+    run_with(&app, &server, &ours, request()).await;
+    assert!(server.paths().iter().all(|path| !path.contains("keys")), "{:?}", server.paths());
+}
+
+#[tokio::test]
+async fn a_token_that_is_a_jwt_tells_its_end_itself() {
+    use base64::Engine as _;
+    let app = app_of(SILENT);
+    let server = Server::start(keys).await;
+    let at = Timestamp::parse("2026-01-09T00:00:00Z").unwrap();
+    let claims =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json!({ "exp": at.0 / 1000 }).to_string());
+    let ours = credential("token", &[("token", &format!("eyJhbGciOiJIUzI1NiJ9.{claims}.c2lnbmF0dXJl"))]);
+    let done = run_with(&app, &server, &ours, request()).await;
+    assert_eq!(done.snapshot.warnings, [Warning::CredentialExpires { at }]);
+}

@@ -77,6 +77,10 @@ pub(super) enum Answer {
     Open(&'static [&'static str]),
     /// Nothing is read, for this cause.
     Refused(FailureCause),
+    /// Everything is read: so many doors, all locked.
+    Doors(u32),
+    /// Nothing is read, for want of this permission.
+    Lacking(&'static str),
     /// "Come back then."
     Later(Duration),
     /// The run stays under way until the test lets it go on, then answers the other.
@@ -198,11 +202,21 @@ impl Collector for Fake {
                     (Answer::Open(open), ScanKind::Config) => {
                         ["back", "front"].iter().map(|id| door(id, !open.contains(id))).collect()
                     }
-                    (Answer::Open(_), _) => vec![Record { values: [text("1"), text("ada")].into() }],
+                    (Answer::Doors(n), ScanKind::Config) => {
+                        (0..*n).map(|n| door(&format!("d{n}"), true)).collect()
+                    }
+                    (Answer::Open(_) | Answer::Doors(_), _) => {
+                        vec![Record { values: [text("1"), text("ada")].into() }]
+                    }
                     _ => Vec::new(),
                 };
                 let availability = match &answer {
                     Answer::Refused(cause) => Availability::Unavailable { fault: fault(*cause, now) },
+                    Answer::Lacking(permission) => {
+                        let needs = vec![(*permission).to_owned()];
+                        let fault = Fault { needs, ..fault(FailureCause::Permission, now) };
+                        Availability::Unavailable { fault }
+                    }
                     _ => Availability::Complete,
                 };
                 let snapshot = DatasetSnapshot {

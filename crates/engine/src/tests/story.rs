@@ -205,6 +205,80 @@ async fn an_expiry_stays_in_sight_while_the_vendor_is_away_and_goes_with_the_cre
 }
 
 #[tokio::test]
+async fn a_dataset_that_shrank_is_pointed_out_for_a_week() {
+    let mut world = World::config_only().await;
+    world.fake.answer([Answer::Doors(40)]);
+    world.settle().await;
+    assert_eq!(world.warnings(ScanKind::Config).await, []);
+    world.fake.answer([Answer::Doors(19)]);
+    world.pass(Duration::hours(1)).await;
+    let [Warning::Shrank { dataset, title, had: 40, has: 19, at }] =
+        &world.warnings(ScanKind::Config).await[..]
+    else {
+        panic!("{:?}", world.warnings(ScanKind::Config).await)
+    };
+    assert_eq!((dataset.as_str(), title.as_str(), *at), ("doors", "Doors", world.clock.now()));
+    let seen = *at;
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(world.warnings(ScanKind::Config).await.len(), 1, "the next run compares with the smaller one");
+    world.fake.answer([Answer::Refused(FailureCause::Remote)]);
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(world.warnings(ScanKind::Config).await.len(), 1, "a failed run does not know better");
+    world.fake.answer([Answer::Doors(19)]);
+    world.pass(seen + model::ahead::SHRANK_FOR - world.clock.now() + Duration::hours(1)).await;
+    assert_eq!(world.warnings(ScanKind::Config).await, []);
+}
+
+#[tokio::test]
+async fn a_permission_lost_after_onboarding_is_a_failure_and_a_warning() {
+    let mut world = World::config_only().await;
+    world.settle().await;
+    world.fake.answer([Answer::Lacking("doors:read")]);
+    world.pass(Duration::hours(1)).await;
+    let lost = [Warning::PermissionLost { permission: "doors:read".into() }];
+    assert_eq!(world.warnings(ScanKind::Config).await, lost);
+    assert_eq!(world.log(ScanKind::Config).await, [UP, RunOutcome::Failed(FailureCause::Permission)]);
+    world.fake.answer([Answer::Refused(FailureCause::Unreachable)]);
+    world.pass(Duration::minutes(15)).await;
+    assert_eq!(
+        world.warnings(ScanKind::Config).await,
+        lost,
+        "nobody has granted it meanwhile, as far as is known"
+    );
+    world.fake.answer([Answer::Open(&[])]);
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(world.warnings(ScanKind::Config).await, []);
+}
+
+#[tokio::test]
+async fn runs_that_take_more_than_half_the_interval_are_told_ahead() {
+    let world = World::config_only().await;
+    for n in 1..=5 {
+        let gate = Arc::new(Notify::new());
+        world.fake.answer([Answer::Gated(Arc::clone(&gate), Box::new(Answer::Open(&[])))]);
+        scans::want(&world.db, &world.id, ScanKind::Config, world.clock.now(), None)
+            .await
+            .expect("onboarded");
+        let context = Arc::clone(&world.context);
+        let id = world.id.clone();
+        let run = tokio::spawn(async move { worker::scan(&context, &id, ScanKind::Config).await });
+        world.fake.begun.notified().await;
+        world.clock.advance(Duration::minutes(31));
+        gate.notify_one();
+        run.await.expect("no panic").expect("a database in memory");
+        let told = world.warnings(ScanKind::Config).await;
+        assert_eq!(told.len(), usize::from(n == 5), "{n}: {told:?}");
+        world.clock.advance(Duration::minutes(1));
+    }
+    let takes = Duration::minutes(31);
+    let interval = Duration::hours(1);
+    assert_eq!(
+        world.warnings(ScanKind::Config).await,
+        [Warning::Slow { scan: ScanKind::Config, takes, took: None, interval }]
+    );
+}
+
+#[tokio::test]
 async fn a_failed_scan_changes_no_finding_and_a_complete_one_resolves_it() {
     let mut world = World::config_only().await;
     world.fake.answer([Answer::Open(&["front"])]);

@@ -178,10 +178,12 @@ pub struct OwnerRef {
 /// Something that is not broken yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WarningLine {
-    /// `credential_expires`, `permission_lost`, `deprecated`, `rate_budget`: the value of the `warning` filter.
+    /// [`Warning::kind`](crate::diagnosis::Warning::kind): the value of the `warning` filter.
     pub kind: String,
-    /// The sentence: what will happen, what to do.
+    /// The sentence: what will happen.
     pub text: Sentence,
+    /// What to do about it.
+    pub remedy: Sentence,
     /// When it will happen, where known.
     pub at: Option<Timestamp>,
 }

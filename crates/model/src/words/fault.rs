@@ -1,6 +1,6 @@
 //! What went wrong, how far it got, what to do.
 
-use crate::diagnosis::{Fault, Rung, Warning};
+use crate::diagnosis::{Fault, Rung};
 use crate::scan::FailureCause;
 use crate::words::{Action, Remedy, Sentence, list};
 
@@ -163,29 +163,5 @@ fn unreachable(reached: Rung, app: &str) -> String {
              configuration."
         ),
         _ => format!("{app} took too long to answer. Check the network between; Parapet goes on trying."),
-    }
-}
-
-/// What is not broken yet.
-#[must_use]
-pub fn warning_says(warning: &Warning) -> Sentence {
-    match warning {
-        Warning::CredentialExpires { at } => Sentence::new("The credential expires ").at(*at).text("."),
-        Warning::PermissionLost { permission } => {
-            Sentence::new(format!("The credential no longer has the permission {permission}."))
-        }
-        Warning::Deprecated { request, sunset_at: Some(at) } => {
-            Sentence::new(format!("The vendor withdraws {request} ")).at(*at).text(".")
-        }
-        Warning::Deprecated { request, sunset_at: None } => {
-            Sentence::new(format!("The vendor has announced that {request} will go away."))
-        }
-        Warning::RateBudget { used_percent, resets_at } => {
-            let says = Sentence::new(format!("{used_percent} % of the vendor's rate limit is used"));
-            match resets_at {
-                Some(at) => says.text("; it is renewed ").at(*at).text("."),
-                None => says.text("."),
-            }
-        }
     }
 }

@@ -7,7 +7,7 @@ use model::diagnosis::{Fault, Warning};
 use model::finding::{CheckResult, CheckTally};
 use model::id::{AppId, CheckId, InstanceId, RunId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
-use model::time::Timestamp;
+use model::time::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Committed, Gap, day_of};
@@ -44,6 +44,8 @@ statements! {
             CAST(SUM(t.fail) AS BIGINT) AS fail, CAST(SUM(t.inconclusive) AS BIGINT) AS inconclusive, \
             CAST(SUM(t.not_applicable) AS BIGINT) AS not_applicable \
             FROM tallies t JOIN instances i ON i.id = t.instance_id GROUP BY i.app, t.check_id";
+    LENGTHS = "SELECT started_at, finished_at FROM runs WHERE instance_id = $1 AND kind = $2 AND outcome = 'succeeded' \
+               ORDER BY finished_at DESC, id DESC LIMIT $3";
     RESULTS = "SELECT body FROM results WHERE instance_id = $1 AND kind = $2";
 }
 
@@ -128,6 +130,20 @@ pub async fn log(db: &Db, filter: &Filter, cut: Cut<'_>) -> Result<Page<Run>, St
 pub async fn get(db: &Db, id: &RunId) -> Result<Run, StoreError> {
     let rows = db.0.pool.rows(SELECT_ONE, args![id]).await?;
     rows.first().map_or_else(|| Err(StoreError::not_found(format_args!("the run {id}"))), read)
+}
+
+/// How long the latest successful runs of a scan took, the latest first, at most `count`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn lengths(
+    db: &Db,
+    instance: &InstanceId,
+    kind: ScanKind,
+    count: u32,
+) -> Result<Vec<Duration>, StoreError> {
+    let rows = db.0.pool.rows(LENGTHS, args![instance, kind, count]).await?;
+    rows.iter().map(|row| Ok(row.time("finished_at")? - row.time("started_at")?)).collect()
 }
 
 fn read(row: &Row) -> Result<Run, StoreError> {

@@ -292,6 +292,23 @@ on_both! {
         assert_eq!(runs::days(&f.db, &id, T0 + day).await.unwrap().len(), 1);
     }
 
+    async fn the_lengths_of_successful_runs_are_those_of_this_scan(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let other = onboard(&f.db, "b", &[CONFIG]).await;
+        run_with(&f.db, &other, CONFIG, min(1), |_| {}).await;
+        let failed = RunOutcome::Failed(FailureCause::Remote);
+        for (n, took, outcome) in [(10, 1, RunOutcome::Succeeded), (20, 2, failed), (30, 3, RunOutcome::Succeeded)] {
+            run_with(&f.db, &id, CONFIG, min(n), |c| {
+                c.finish.run.outcome = outcome;
+                c.finish.run.started_at = c.finish.run.finished_at - Duration::minutes(took);
+            })
+            .await;
+        }
+        let lengths = runs::lengths(&f.db, &id, CONFIG, 25).await.unwrap();
+        assert_eq!(lengths, [Duration::minutes(3), Duration::minutes(1)], "the latest first");
+        assert_eq!(runs::lengths(&f.db, &id, CONFIG, 1).await.unwrap(), [Duration::minutes(3)]);
+    }
+
     async fn a_result_of_another_run_is_refused(f: Fixture) {
         let id = onboard(&f.db, "a", &[CONFIG]).await;
         let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();

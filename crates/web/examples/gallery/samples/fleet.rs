@@ -29,7 +29,9 @@ fn scans(marks: [Mark; 3]) -> Vec<ScanMark> {
 }
 
 fn warning(kind: &str, text: &str, days: i64) -> WarningLine {
-    WarningLine { kind: kind.to_owned(), text: text.into(), at: Some(now() + Duration::days(days)) }
+    let remedy =
+        "Make a new credential at the vendor and Reauthenticate with it; done in time, no scan fails.".into();
+    WarningLine { kind: kind.to_owned(), text: text.into(), remedy, at: Some(now() + Duration::days(days)) }
 }
 
 fn counts(critical: u64, high: u64, medium: u64, low: u64, informational: u64) -> Option<SeverityCounts> {
@@ -261,6 +263,8 @@ pub(crate) fn header(id: &str) -> Option<ApplicationHeader> {
         warnings.push(WarningLine {
             kind: "permission_lost".to_owned(),
             text: "The permission members:read is gone. Risky Account Scan needs it.".into(),
+            remedy: "Grant members:read again at GitHub, or Reauthenticate with a credential that has it."
+                .into(),
             at: None,
         });
     }
