@@ -2,6 +2,7 @@
 //! its own. It serves the demo, the tests and the benches, and knows nothing of the engine that reads it.
 
 pub mod cast;
+pub mod company;
 pub mod github;
 mod graphql;
 pub mod okta;
