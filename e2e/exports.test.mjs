@@ -72,7 +72,7 @@ const sarifRun = (text) => JSON.parse(text).runs[0];
 const failed = (invocations) => invocations.filter((i) => !i.executionSuccessful);
 
 test('a scan as SARIF is valid, fit for GitHub code scanning, and read by others', async () => {
-  const { path, text, code } = await scan('Hooli open source', 'sarif');
+  const { path, text, code } = await scan('Acme open source', 'sarif');
   assert.equal(code, 4, 'a scan is not enabled');
   const verdict = await judge('sarif', path);
   assert.deepEqual(verdict.complaints, []);
@@ -91,7 +91,7 @@ test('a scan as SARIF is valid, fit for GitHub code scanning, and read by others
 });
 
 test('a scan as OCSF is valid in the version it names and in later ones', async () => {
-  const { path, text } = await scan('Hooli open source', 'ocsf');
+  const { path, text } = await scan('Acme open source', 'ocsf');
   const verdict = await judge('ocsf', path, '1.5.0', '1.6.0', '1.7.0', '1.8.0');
   assert.deepEqual(verdict.complaints, []);
   assert.deepEqual(verdict.versions, ['1.5.0']);
@@ -141,7 +141,7 @@ test('a scan that was refused is in every file, and no finding is', async () => 
 });
 
 test('only the outcomes that were asked for are written; the scans that are not whole always', async () => {
-  const { text } = await scan('Hooli open source', 'sarif', { args: ['--outcome', 'fail'] });
+  const { text } = await scan('Acme open source', 'sarif', { args: ['--outcome', 'fail'] });
   assert.deepEqual([...new Set(sarifRun(text).results.map(({ kind }) => kind))], ['fail']);
   assert.equal(failed(sarifRun(text).invocations).length, 1);
 });
@@ -160,7 +160,7 @@ test('the server writes what is filtered in every format, with the health of the
     assert.equal(new Set(results.map(({ guid }) => guid)).size, results.length, 'two results share an identity');
     const broken = failed(invocations).map(({ properties }) => `${properties.application}: ${properties.scan} ${properties.outcome}`);
     assert.ok(broken.includes('Initech: accounts failed'), `${list}: ${broken}`);
-    assert.ok(broken.includes('Hooli open source: accounts not_enabled'), `${list}: ${broken}`);
+    assert.ok(broken.includes('Acme open source: accounts not_enabled'), `${list}: ${broken}`);
 
     const ocsf = await download(list, 'ocsf');
     assert.deepEqual((await judge('ocsf', ocsf.path)).complaints, []);
@@ -174,12 +174,12 @@ test('the server writes what is filtered in every format, with the health of the
 });
 
 test('the judges notice what is wrong', async () => {
-  const { text } = await scan('Hooli open source', 'ocsf', { args: ['--kind', 'config'] });
+  const { text } = await scan('Acme open source', 'ocsf', { args: ['--kind', 'config'] });
   const [event] = events(text);
   const damaged = join(folder, 'damaged.ocsf');
   writeFileSync(damaged, `${JSON.stringify({ ...event, severity_id: 'high', surprise: 1 })}\n`);
   assert.ok((await judge('ocsf', damaged)).complaints.length > 0);
-  const log = JSON.parse((await scan('Hooli open source', 'sarif', { args: ['--kind', 'config'] })).text);
+  const log = JSON.parse((await scan('Acme open source', 'sarif', { args: ['--kind', 'config'] })).text);
   log.runs[0].results[0].guid = 'not a guid';
   writeFileSync(damaged, JSON.stringify(log));
   assert.ok((await judge('sarif', damaged)).complaints.length > 0);

@@ -62,13 +62,13 @@ async function subject(name) {
 test('the demo shows one application Up, one Unhealthy, one Down and one with a scan that is not enabled', async () => {
   await page.goto(`${demo.url}/applications`);
   assert.equal(await tileStatus('Acme engineering'), 'Up');
-  assert.equal(await tileStatus('Umbrella labs'), 'Down');
+  assert.equal(await tileStatus('Acme directory'), 'Down');
   const words = await page.locator('.tile-status .status-word').allInnerTexts();
   assert.ok(words.some((word) => word.trim() === 'Unhealthy'), `no tile is Unhealthy: ${words}`);
-  const hooli = await subject('Hooli open source');
-  await settingsOf(hooli);
+  const openSource = await subject('Acme open source');
+  await settingsOf(openSource);
   const statuses = await Promise.all(Object.keys(SCANS).map(scanStatus));
-  assert.ok(statuses.includes('Not enabled'), `every scan of Hooli is enabled: ${statuses}`);
+  assert.ok(statuses.includes('Not enabled'), `every scan of Acme open source is enabled: ${statuses}`);
 });
 
 test('the status stands upper left on the tile, the gear upper right on the application', async () => {

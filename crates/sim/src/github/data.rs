@@ -6,6 +6,7 @@ use model::time::{Duration, Timestamp};
 use serde_json::{Value, json};
 
 use super::Resource;
+use super::people::{Link, Person};
 use crate::seed::Seed;
 
 /// What an organisation is to look like.
@@ -27,39 +28,43 @@ pub struct Plan {
     pub enterprise: bool,
 }
 
-pub(super) struct Person {
-    pub(super) login: String,
-    pub(super) name: String,
-    pub(super) id: usize,
-    pub(super) owner: bool,
-    pub(super) second_factor: bool,
-    pub(super) linked: bool,
-    pub(super) created: Timestamp,
-}
-
 pub(super) struct Maker<'a> {
     pub(super) plan: &'a Plan,
     pub(super) seed: Seed,
     pub(super) rest: BTreeMap<String, Resource>,
 }
 
-const ORG_ADMIN: (&str, &str) = ("organization_administration:read", "admin:org");
-const MEMBERS: (&str, &str) = ("members:read", "read:org");
+pub(super) const ORG_ADMIN: (&str, &str) = ("organization_administration:read", "admin:org");
+pub(super) const MEMBERS: (&str, &str) = ("members:read", "read:org");
 pub(super) const REPO_ADMIN: (&str, &str) = ("administration:read", "repo");
 
 pub(super) fn generate(plan: &Plan) -> (BTreeMap<String, Resource>, Value) {
     let mut maker = Maker { plan, seed: Seed::new(plan.seed), rest: BTreeMap::new() };
     let people = maker.people();
     let outside = maker.outside();
-    maker.organization();
-    maker.actions();
-    maker.hooks_and_apps(&people);
-    maker.member_lists(&people, &outside);
-    let repositories = maker.repositories(&people, &outside);
-    let alerts = maker.alerts(&repositories);
-    let graphql = maker.graphql(&people, repositories);
-    let _ = alerts;
-    (maker.rest, graphql)
+    maker.finish(&people, &outside)
+}
+
+/// An organisation of these people: the plan's numbers of them are not looked at.
+pub(super) fn generate_with(
+    plan: &Plan,
+    people: &[Person],
+    outside: &[Person],
+) -> (BTreeMap<String, Resource>, Value) {
+    Maker { plan, seed: Seed::new(plan.seed), rest: BTreeMap::new() }.finish(people, outside)
+}
+
+impl Maker<'_> {
+    fn finish(mut self, people: &[Person], outside: &[Person]) -> (BTreeMap<String, Resource>, Value) {
+        self.organization();
+        self.actions();
+        self.hooks_and_apps(people);
+        self.member_lists(people, outside);
+        let repositories = self.repositories(people, outside);
+        self.alerts(&repositories);
+        let graphql = self.graphql(people, repositories);
+        (self.rest, graphql)
+    }
 }
 
 impl Maker<'_> {
@@ -90,41 +95,6 @@ impl Maker<'_> {
             path.into(),
             Resource { value: Value::Object(object), list_at: Some(at.to_owned()), needs, status: 200 },
         );
-    }
-
-    fn people(&mut self) -> Vec<Person> {
-        (0..self.plan.members)
-            .map(|n| {
-                let (first, last) = self.seed.person();
-                let age = 30 + self.seed.below(2_000);
-                Person {
-                    login: format!("{}-{}{n}", first.to_lowercase(), last.to_lowercase()),
-                    name: format!("{first} {last}"),
-                    id: 10_000 + n,
-                    owner: n < 3,
-                    second_factor: n == 0 || self.seed.chance(70 + self.plan.care * 3 / 10),
-                    linked: self.plan.enterprise && (n == 0 || self.seed.chance(93)),
-                    created: self.plan.now - Duration::days(i64::try_from(age).unwrap_or(0)),
-                }
-            })
-            .collect()
-    }
-
-    fn outside(&mut self) -> Vec<Person> {
-        (0..self.plan.members / 12 + 1)
-            .map(|n| {
-                let (first, last) = self.seed.person();
-                Person {
-                    login: format!("{}-{}-ext{n}", first.to_lowercase(), last.to_lowercase()),
-                    name: format!("{first} {last}"),
-                    id: 90_000 + n,
-                    owner: false,
-                    second_factor: self.seed.chance(75),
-                    linked: false,
-                    created: self.plan.now - Duration::days(400),
-                }
-            })
-            .collect()
     }
 
     fn organization(&mut self) {
@@ -347,59 +317,7 @@ impl Maker<'_> {
         }
     }
 
-    fn member_lists(&mut self, people: &[Person], outside: &[Person]) {
-        let o = self.plan.organization.clone();
-        let user = |p: &Person| {
-            json!({ "login": p.login, "id": p.id, "node_id": format!("U_{}", p.id), "type": "User", "site_admin": false,
-                "html_url": format!("https://github.com/{}", p.login) })
-        };
-        let list = |of: &[Person], keep: &dyn Fn(&Person) -> bool| {
-            Value::Array(of.iter().filter(|p| keep(p)).map(user).collect())
-        };
-        let base = format!("/orgs/{o}");
-        self.put(format!("{base}/members"), MEMBERS, list(people, &|_| true));
-        self.put(format!("{base}/members?role=admin"), MEMBERS, list(people, &|p| p.owner));
-        self.put(format!("{base}/members?role=member"), MEMBERS, list(people, &|p| !p.owner));
-        self.put(format!("{base}/members?filter=2fa_disabled"), MEMBERS, list(people, &|p| !p.second_factor));
-        self.put(format!("{base}/outside_collaborators"), MEMBERS, list(outside, &|_| true));
-        self.put(
-            format!("{base}/outside_collaborators?filter=2fa_disabled"),
-            MEMBERS,
-            list(outside, &|p| !p.second_factor),
-        );
-        let invitations = json!([{ "id": 1, "login": "new-hire", "email": "new.hire@example.com", "role": "direct_member",
-            "created_at": self.ago(3), "inviter": { "login": people[0].login }, "team_count": 1 }]);
-        self.put(format!("{base}/invitations"), MEMBERS, invitations);
-        let failed = json!([{ "id": 2, "login": null, "email": "long.gone@example.com", "role": "direct_member",
-            "created_at": self.ago(40), "failed_at": self.ago(33), "failed_reason": "Expired",
-            "inviter": { "login": people[0].login }, "team_count": 0 }]);
-        self.put(format!("{base}/failed_invitations"), MEMBERS, failed);
-        if self.plan.enterprise {
-            self.scim_users(people);
-        }
-    }
-
-    fn scim_users(&mut self, people: &[Person]) {
-        let users: Vec<Value> = people
-            .iter()
-            .filter(|p| p.linked)
-            .map(|p| {
-                json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": format!("scim-{}", p.id),
-                    "externalId": format!("00u{}", p.id), "userName": email(p), "active": true,
-                    "name": { "formatted": p.name }, "emails": [{ "value": email(p), "primary": true }] })
-            })
-            .collect();
-        let path = format!("/scim/v2/organizations/{}/Users", self.plan.organization);
-        let count = users.len();
-        self.put(
-            path,
-            MEMBERS,
-            json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": count,
-                "itemsPerPage": count, "startIndex": 1, "Resources": users }),
-        );
-    }
-
-    fn alerts(&mut self, repositories: &[Value]) -> usize {
+    fn alerts(&mut self, repositories: &[Value]) {
         let o = self.plan.organization.clone();
         let pick = |seed: &mut Seed, most: usize| -> Vec<Value> {
             let count = if repositories.is_empty() { 0 } else { seed.below(most + 1) };
@@ -432,7 +350,6 @@ impl Maker<'_> {
             alert(n, r, json!({ "rule": { "id": "js/sql-injection", "severity": "error", "security_severity_level": "critical", "description": "Query built from user input" },
                 "tool": { "name": "CodeQL", "version": "2.20.0" } }))
         }).collect();
-        let total = secret.len() + dependabot.len() + scanning.len();
         for (path, needs, items) in [
             ("secret-scanning", ("secret_scanning_alerts:read", "security_events"), secret),
             ("dependabot", ("vulnerability_alerts:read", "security_events"), dependabot),
@@ -440,7 +357,6 @@ impl Maker<'_> {
         ] {
             self.put(format!("/orgs/{o}/{path}/alerts"), needs, Value::Array(items));
         }
-        total
     }
 
     fn graphql(&mut self, people: &[Person], repositories: Vec<Value>) -> Value {
@@ -449,17 +365,20 @@ impl Maker<'_> {
             .iter()
             .map(|p| {
                 json!({ "__typename": "User", "databaseId": p.id, "login": p.login, "name": p.name, "url": format!("https://github.com/{}", p.login), "email": "",
-                    "createdAt": p.created.to_string(), "@organizationVerifiedDomainEmails": { o.as_str(): [email(p)] },
+                    "createdAt": p.created.to_string(), "@organizationVerifiedDomainEmails": { o.as_str(): p.verified },
                     "@edge": { "role": if p.owner { "ADMIN" } else { "MEMBER" }, "hasTwoFactorEnabled": p.second_factor } })
             })
             .collect();
         let identities: Vec<Value> = people
             .iter()
-            .filter(|p| p.linked)
-            .map(|p| {
-                json!({ "guid": format!("guid-{}", p.id), "user": { "login": p.login },
-                    "samlIdentity": { "nameId": email(p), "username": email(p), "emails": [{ "value": email(p) }] },
-                    "scimIdentity": { "username": email(p), "emails": [{ "value": email(p) }] } })
+            .filter_map(|p| {
+                let Link { name_id, email, external_id } = p.link.as_ref()?;
+                let scim = external_id
+                    .as_ref()
+                    .map(|_| json!({ "username": email, "emails": [{ "value": email }] }));
+                Some(json!({ "guid": format!("guid-{}", p.id), "user": { "login": p.login },
+                    "samlIdentity": { "nameId": name_id, "username": email, "emails": [{ "value": email }] },
+                    "scimIdentity": scim }))
             })
             .collect();
         let (allow, apps, restrict) = (self.good(), self.good(), self.good());
@@ -482,8 +401,4 @@ impl Maker<'_> {
             },
         })
     }
-}
-
-fn email(person: &Person) -> String {
-    format!("{}@example.com", person.name.to_lowercase().replace(' ', "."))
 }

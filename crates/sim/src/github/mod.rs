@@ -3,7 +3,9 @@
 //! Shapes follow GitHub's published REST description and GraphQL schema; the organisations are generated.
 
 mod auth;
+mod company;
 mod data;
+mod people;
 mod repositories;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,9 +63,12 @@ impl GitHub {
     /// An organisation from a plan.
     #[must_use]
     pub fn generate(plan: &Plan) -> Self {
-        let (rest, graphql) = data::generate(plan);
+        Self::of(plan.organization.clone(), data::generate(plan))
+    }
+
+    fn of(organization: String, (rest, graphql): (BTreeMap<String, Resource>, Value)) -> Self {
         Self {
-            organization: plan.organization.clone(),
+            organization,
             rest,
             graphql,
             has_graphql: true,
@@ -97,7 +102,8 @@ impl GitHub {
             if let Some(value) = ask.query.get(selector) {
                 let candidate =
                     format!("{key}{}{selector}={value}", if key.contains('?') { '&' } else { '?' });
-                if self.rest.keys().any(|k| k.starts_with(&candidate)) {
+                if self.rest.range(candidate.clone()..).next().is_some_and(|(k, _)| k.starts_with(&candidate))
+                {
                     key = candidate;
                 }
             }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::data::{Maker, Person, REPO_ADMIN};
+use super::data::{Maker, REPO_ADMIN};
+use super::people::Person;
 use crate::seed::{KINDS, THINGS};
 
 impl Maker<'_> {

@@ -77,6 +77,31 @@ impl ServiceApp {
     }
 }
 
+/// Every scope that one of the endpoints here asks for.
+pub const SCOPES_TO_READ: [&str; 21] = [
+    "okta.apiTokens.read",
+    "okta.appGrants.read",
+    "okta.apps.read",
+    "okta.authenticators.read",
+    "okta.authorizationServers.read",
+    "okta.behaviors.read",
+    "okta.botProtection.read",
+    "okta.captchas.read",
+    "okta.eventHooks.read",
+    "okta.groups.read",
+    "okta.idps.read",
+    "okta.inlineHooks.read",
+    "okta.logStreams.read",
+    "okta.networkZones.read",
+    "okta.oauthIntegrations.read",
+    "okta.orgs.read",
+    "okta.policies.read",
+    "okta.roles.read",
+    "okta.threatInsights.read",
+    "okta.trustedOrigins.read",
+    "okta.users.read",
+];
+
 /// The scope that each endpoint asks for; the longest prefix counts.
 /// <https://developer.okta.com/docs/api/oauth2/>
 const SCOPES: [(&str, &str); 23] = [

@@ -3,6 +3,7 @@
 //! by role, and the two engines, which differ in what they have.
 
 mod auth;
+mod company;
 mod data;
 mod policies;
 
@@ -12,7 +13,7 @@ use model::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::server::{Answer, Ask, Vendor};
-pub use auth::{Rank, ServiceApp};
+pub use auth::{Rank, SCOPES_TO_READ, ServiceApp};
 
 /// What an organisation is to look like.
 #[derive(Debug, Clone)]
@@ -57,6 +58,7 @@ pub struct Okta {
     /// Most records of a page.
     pub page: usize,
     owner: String,
+    owner_id: String,
     sold: BTreeMap<String, (Timestamp, BTreeSet<String>)>,
     issued: u64,
     used: BTreeMap<String, (i64, usize)>,
@@ -75,6 +77,7 @@ impl Okta {
             limit: 600,
             page: 200,
             owner,
+            owner_id: "00u0000".to_owned(),
             sold: BTreeMap::new(),
             issued: 0,
             used: BTreeMap::new(),
@@ -96,7 +99,7 @@ impl Okta {
     fn read(&self, ask: &Ask) -> Answer {
         if ask.path == "/api/v1/users/me" {
             return Answer::ok(
-                json!({ "id": "00u0000", "status": "ACTIVE", "profile": { "login": self.owner } }),
+                json!({ "id": self.owner_id, "status": "ACTIVE", "profile": { "login": self.owner } }),
             );
         }
         let told_apart = ["type", "filter"]

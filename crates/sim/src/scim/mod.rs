@@ -7,6 +7,7 @@ use base64::Engine as _;
 use model::time::{Duration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::company::{Account, App, Company, DOMAIN, State, Whose};
 use crate::seed::Seed;
 use crate::server::{Answer, Ask, Vendor};
 
@@ -33,6 +34,8 @@ pub struct Scim {
     pub groups: Vec<Value>,
     /// Client id to secret.
     pub clients: BTreeMap<String, String>,
+    /// When clients end, by id; those that are not in here do not.
+    pub ends: BTreeMap<String, Timestamp>,
     /// False: the groups are refused (403).
     pub may_read_groups: bool,
     tokens: BTreeMap<String, (Timestamp, String)>,
@@ -55,14 +58,36 @@ impl Scim {
                     .filter(|(at, _)| at % 4 == n)
                     .map(|(_, u)| json!({ "value": u["id"], "display": u["userName"] }))
                     .collect();
-                json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "id": format!("group-{n}"),
-                    "displayName": name, "members": members, "meta": { "resourceType": "Group" } })
+                group(n, name, &members)
             })
             .collect();
+        Self::of(users, groups)
+    }
+
+    /// The directory of the company's building.
+    #[must_use]
+    pub fn of_company(company: &Company) -> Self {
+        let accounts = company.accounts(App::Directory);
+        let users: Vec<Value> = accounts.iter().map(|account| known(company, account)).collect();
+        let department = |a: &Account| match a.whose {
+            Whose::Person(n) => company.people[n].department.name(),
+            _ => "Visitors",
+        };
+        let mut groups: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for account in accounts.iter().filter(|a| a.state == State::Active) {
+            let member = json!({ "value": account.id, "display": account.username });
+            groups.entry(department(account)).or_default().push(member);
+        }
+        let groups = groups.into_iter().enumerate().map(|(n, (name, members))| group(n, name, &members));
+        Self::of(users, groups.collect())
+    }
+
+    fn of(users: Vec<Value>, groups: Vec<Value>) -> Self {
         Self {
             users,
             groups,
             clients: BTreeMap::new(),
+            ends: BTreeMap::new(),
             may_read_groups: true,
             tokens: BTreeMap::new(),
             issued: 0,
@@ -89,7 +114,7 @@ impl Scim {
         if form.get("grant_type").map(String::as_str) != Some("client_credentials") {
             return Answer::error(400, json!({ "error": "unsupported_grant_type" }));
         }
-        if self.clients.get(id).is_none_or(|known| known != secret) {
+        if self.clients.get(id).is_none_or(|known| known != secret) || self.has_ended(id, ask.now) {
             return Answer::error(
                 401,
                 json!({ "error": "invalid_client", "error_description": "The client cannot be authenticated." }),
@@ -102,9 +127,13 @@ impl Scim {
     }
 
     fn admits(&self, ask: &Ask) -> bool {
-        ask.bearer()
-            .and_then(|t| self.tokens.get(t))
-            .is_some_and(|(until, client)| *until > ask.now && self.clients.contains_key(client))
+        ask.bearer().and_then(|t| self.tokens.get(t)).is_some_and(|(until, client)| {
+            *until > ask.now && self.clients.contains_key(client) && !self.has_ended(client, ask.now)
+        })
+    }
+
+    fn has_ended(&self, client: &str, now: Timestamp) -> bool {
+        self.ends.get(client).is_some_and(|end| *end <= now)
     }
 }
 
@@ -130,6 +159,33 @@ impl Vendor for Scim {
             _ => error(404, "There is nothing here."),
         }
     }
+}
+
+fn group(n: usize, name: &str, members: &[Value]) -> Value {
+    json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "id": format!("group-{n}"),
+        "displayName": name, "members": members, "meta": { "resourceType": "Group" } })
+}
+
+/// An account of the company. Whoever was entered by hand has no `externalId`.
+fn known(company: &Company, account: &Account) -> Value {
+    let created = account.created_at.to_string();
+    let mut user = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": account.id, "userName": account.username,
+        "active": account.state == State::Active, "displayName": account.name, "name": { "formatted": account.name },
+        "emails": [{ "value": account.email, "primary": true }],
+        "meta": { "resourceType": "User", "created": created, "lastModified": created },
+    });
+    if let Some((first, last)) = account.names {
+        user["name"] = json!({ "givenName": first, "familyName": last, "formatted": account.name });
+    }
+    if let Some(id) = account.link.as_ref().and_then(|link| link.external_id.as_ref()) {
+        user["externalId"] = json!(id);
+    }
+    if let Whose::Person(n) = account.whose {
+        let person = &company.people[n];
+        user["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"] = json!({ "employeeNumber": person.number, "department": person.department.name(), "organization": DOMAIN });
+    }
+    user
 }
 
 fn list(ask: &Ask, all: &[Value]) -> Answer {
