@@ -5,6 +5,7 @@ pub mod cast;
 pub mod company;
 pub mod github;
 mod graphql;
+pub mod microsoft365;
 pub mod okta;
 pub mod scim;
 pub mod seed;
