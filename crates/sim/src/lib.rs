@@ -4,7 +4,9 @@
 pub mod cast;
 pub mod company;
 pub mod github;
+pub mod google;
 mod graphql;
+pub mod keys;
 pub mod microsoft365;
 pub mod okta;
 pub mod scim;
