@@ -104,8 +104,8 @@ test('a scan as OCSF is valid in the version it names and in later ones', async 
 
 test('a second scan without a change has the same identities, and a matcher of others finds nothing new', async () => {
   const args = ['--kind', 'config'];
-  const first = await scan('Initech', 'sarif', { args, file: 'first.sarif' });
-  const second = await scan('Initech', 'sarif', { args, file: 'second.sarif' });
+  const first = await scan('Acme Okta', 'sarif', { args, file: 'first.sarif' });
+  const second = await scan('Acme Okta', 'sarif', { args, file: 'second.sarif' });
   const identities = ({ text }) => sarifRun(text).results.map(({ guid, partialFingerprints }) => `${guid} ${partialFingerprints.primaryLocationLineHash}`).sort();
   assert.deepEqual(identities(second), identities(first));
   assert.equal(new Set(identities(first)).size, identities(first).length, 'two results share an identity');
@@ -113,7 +113,7 @@ test('a second scan without a change has the same identities, and a matcher of o
   const matched = sarifRun(readFileSync(join(folder, 'matched.sarif'), 'utf8').replace(/^\uFEFF/, '')).results;
   assert.deepEqual([...new Set(matched.map(({ baselineState }) => baselineState))], ['unchanged']);
 
-  const ocsf = async () => events((await scan('Initech', 'ocsf', { args })).text).map(({ finding_info: info }) => info.uid).sort();
+  const ocsf = async () => events((await scan('Acme Okta', 'ocsf', { args })).text).map(({ finding_info: info }) => info.uid).sort();
   assert.deepEqual(await ocsf(), await ocsf());
 });
 
@@ -159,7 +159,7 @@ test('the server writes what is filtered in every format, with the health of the
     assert.deepEqual(new Set(failures.map(({ correlationGuid }) => correlationGuid)), uids);
     assert.equal(new Set(results.map(({ guid }) => guid)).size, results.length, 'two results share an identity');
     const broken = failed(invocations).map(({ properties }) => `${properties.application}: ${properties.scan} ${properties.outcome}`);
-    assert.ok(broken.includes('Initech: accounts failed'), `${list}: ${broken}`);
+    assert.ok(broken.includes('Acme Microsoft 365: accounts failed'), `${list}: ${broken}`);
     assert.ok(broken.includes('Acme open source: accounts not_enabled'), `${list}: ${broken}`);
 
     const ocsf = await download(list, 'ocsf');

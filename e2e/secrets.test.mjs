@@ -61,7 +61,7 @@ async function addressOf(name) {
 }
 
 test('credentials that are refused are not sent back, stored or logged', async () => {
-  for (const [name, auth] of [['Acme engineering', 'token'], ['Initech', 'app'], ['Acme directory', 'client']]) {
+  for (const [name, auth] of [['Acme engineering', 'token'], ['Acme open source', 'app'], ['Acme directory', 'client']]) {
     await page.goto(`${demo.url}${await addressOf(name)}/reauthenticate?auth=${auth}`);
     const form = page.locator('form[method=post]').filter({ has: page.getByRole('button', { name: 'Verify' }) });
     for (const field of await form.locator('input:not([type=hidden]):not([readonly]), textarea:not([readonly])').all()) {

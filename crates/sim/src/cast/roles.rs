@@ -8,6 +8,8 @@ use super::stage::{Play, Stage, Steer};
 use super::{CastError, Credential, Role};
 use crate::company::{App, Company};
 use crate::github::{AppKey, GitHub, Token};
+use crate::keys::Pair;
+use crate::microsoft365::{CLIENT, Microsoft365, READ_ROLES, Registration};
 use crate::okta::{Okta, Rank, ServiceApp};
 use crate::scim::Scim;
 use crate::server::{Now, Server, Vendor};
@@ -67,6 +69,8 @@ impl Made {
     /// Everybody, the identity provider first.
     pub(super) async fn all(&mut self, company: &Company) -> Result<(), CastError> {
         self.okta(company).await?;
+        // Readable in part once the demo withdraws a permission: Unhealthy.
+        self.microsoft365(company).await?;
         // Well run and fully readable: Up, with a credential that is about to expire.
         self.github(company, "Acme engineering", App::GitHub, 60, &APP_PERMISSIONS).await?;
         // The app lacks a permission from the start: one scan is not enabled.
@@ -109,6 +113,42 @@ impl Made {
                 foreign: credential("token", &[("token", "00simulated-token-of-others")]),
                 replacement,
                 fate: None,
+            },
+        )
+        .await
+    }
+
+    async fn microsoft365(&mut self, company: &Company) -> Result<(), CastError> {
+        let mut vendor = Microsoft365::of_company(company);
+        let (pair, ends) = (Pair::generate().map_err(|_| CastError::Key)?, company.now + Duration::days(200));
+        let key = pair.private_pem().map_err(|_| CastError::Key)?;
+        let certificate = pair.certificate("parapet", company.ago(60), ends).map_err(|_| CastError::Key)?;
+        let secret = "simulated-entra-secret";
+        let registration = Registration {
+            secret: Some(secret.to_owned()),
+            secret_ends: None,
+            public_key: Some(pair.public()),
+            certificate_ends: Some(ends),
+            roles: READ_ROLES.map(str::to_owned).into(),
+            valid: true,
+        };
+        vendor.registrations.insert(CLIENT.to_owned(), registration);
+        let by_secret = |secret| credential("secret", &[("client_id", CLIENT), ("client_secret", secret)]);
+        let by_certificate =
+            [("client_id", CLIENT), ("certificate", certificate.as_str()), ("private_key", key.as_str())];
+        self.play(
+            vendor,
+            Role {
+                name: "Acme Microsoft 365".to_owned(),
+                app: "microsoft365".to_owned(),
+                deployment: "global".to_owned(),
+                tenant: "microsoft365".to_owned(),
+                settings: fields(&[("tenant", crate::company::DOMAIN)]),
+                address: String::new(),
+                credential: credential("certificate", &by_certificate),
+                replacement: by_secret(secret),
+                foreign: by_secret("simulated-secret-of-others"),
+                fate: Some("withdraw?permission=User.Read.All".to_owned()),
             },
         )
         .await
@@ -239,6 +279,28 @@ impl Steer for Okta {
             app.valid = true;
         }
         self.tokens.values_mut().for_each(|rank| *rank = Rank::SuperAdministrator);
+    }
+}
+
+impl Steer for Microsoft365 {
+    fn withdraw(&mut self, permission: &str) {
+        self.withdrawn.insert(permission.to_owned());
+    }
+    fn revoke(&mut self, first: &str) {
+        self.expire(first, Timestamp(0));
+    }
+    fn expire(&mut self, first: &str, at: Timestamp) -> bool {
+        for app in self.registrations.values_mut() {
+            let ends = if first == "certificate" { &mut app.certificate_ends } else { &mut app.secret_ends };
+            *ends = Some(at);
+        }
+        true
+    }
+    fn restore(&mut self) {
+        self.withdrawn.clear();
+        for app in self.registrations.values_mut() {
+            (app.certificate_ends, app.secret_ends) = (None, None);
+        }
     }
 }
 
