@@ -34,6 +34,8 @@ pub(crate) struct Canonical {
     pub(crate) needs: Vec<String>,
     /// Set when every source is something this plan does not have.
     pub(crate) not_applicable: Option<String>,
+    /// The unread datasets that may tell more of a record, by its position.
+    doubts: BTreeMap<usize, Vec<String>>,
     /// Datasets with records that have no id.
     nameless: BTreeSet<String>,
     mapped: bool,
@@ -50,6 +52,11 @@ impl Canonical {
     /// The dataset and position that a record, by its id, comes from.
     pub(crate) fn source_of(&self, id: &str) -> Option<&(String, usize)> {
         self.sources.get(*self.by_id.get(id)?)
+    }
+
+    /// The unread datasets that may tell more of a record, by its id.
+    pub(crate) fn doubts_of(&self, id: &str) -> &[String] {
+        self.by_id.get(id).and_then(|at| self.doubts.get(at)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether these are all there are.
@@ -92,6 +99,7 @@ fn make(
         needs: Vec::new(),
         not_applicable: None,
         mapped: !specs.is_empty(),
+        doubts: BTreeMap::new(),
         nameless: BTreeSet::new(),
         by_id: BTreeMap::new(),
     };
@@ -171,14 +179,14 @@ fn settings(reading: &Reading<'_>) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// A plugin that is put together from several records of a dataset is known in part where the dataset is: a grant that was
-/// not read may hold another scope. Where the record's own key is part of the id, there is one record a plugin.
+/// A plugin that is put together from several records is known in part where a dataset that has such records is: a grant that
+/// was not read may hold another scope, and be one of a plugin that another dataset tells of. Where the record's own key is
+/// part of the id, there is one record a plugin.
 fn doubt(plugins: &mut Canonical, reading: &Reading<'_>) {
     let position = plugins.shape.field("id").map(|(at, _)| at);
     let united = |spec: &&MappingSpec| {
         let key = reading.datasets.get(spec.from.as_str()).and_then(|read| read.spec.spec.key.as_deref());
-        let id = spec.fields.iter().find(|(at, _)| Some(*at) == position);
-        !id.zip(key).is_some_and(|((_, id), key)| id.uses().fields.contains(key))
+        !id_of(spec, position).zip(key).is_some_and(|(id, key)| id.uses().fields.contains(key))
     };
     let lacking = |spec: &&MappingSpec| {
         plugins.nameless.contains(&spec.from)
@@ -186,12 +194,54 @@ fn doubt(plugins: &mut Canonical, reading: &Reading<'_>) {
                 !matches!(read.availability, Availability::Complete | Availability::NotApplicable { .. })
             })
     };
-    let doubted: Vec<&MappingSpec> = reading.app.plugins.iter().filter(united).filter(lacking).collect();
-    for (record, (source, _)) in plugins.records.iter_mut().zip(&plugins.sources) {
-        if doubted.iter().any(|spec| spec.from == *source) {
+    let doubted: Vec<(&MappingSpec, Option<Vec<&str>>)> = reading
+        .app
+        .plugins
+        .iter()
+        .filter(united)
+        .filter(lacking)
+        .map(|spec| (spec, id_of(spec, position).and_then(|id| beginnings(id.source()))))
+        .collect();
+    let ids: BTreeMap<usize, &Arc<str>> = plugins.by_id.iter().map(|(id, at)| (*at, id)).collect();
+    let may_tell = |at: usize, source: &str| {
+        let id = ids.get(&at).map_or("", |id| &***id);
+        let begins = |all: &Vec<&str>| all.iter().any(|beginning| id.starts_with(beginning));
+        let fits =
+            doubted.iter().filter(|(spec, all)| spec.from == source || all.as_ref().is_none_or(begins));
+        let names: BTreeSet<&str> = fits.map(|(spec, _)| spec.from.as_str()).collect();
+        names.into_iter().map(str::to_owned).collect::<Vec<String>>()
+    };
+    let sources = plugins.sources.iter().enumerate();
+    let doubts: BTreeMap<usize, Vec<String>> = sources
+        .map(|(at, (source, _))| (at, may_tell(at, source)))
+        .filter(|(_, names)| !names.is_empty())
+        .collect();
+    for at in doubts.keys() {
+        if let Some(record) = plugins.records.get_mut(*at) {
             merge::doubted(&plugins.shape, record);
         }
     }
+    plugins.doubts = doubts;
+}
+
+/// The expression that gives the id.
+fn id_of(spec: &MappingSpec, position: Option<usize>) -> Option<&expr::Program> {
+    spec.fields.iter().find(|(at, _)| Some(*at) == position).map(|(_, id)| id)
+}
+
+/// With what the ids begin that an expression gives: `'app/' + client_id`, or a choice of such, null among them. None where
+/// that cannot be read off it, so that it may be any id.
+fn beginnings(source: &str) -> Option<Vec<&str>> {
+    let alternatives = source.split_once('?').map_or(source, |(_, rest)| rest);
+    let mut all = Vec::new();
+    for alternative in alternatives.split(':').map(str::trim).filter(|text| *text != "null") {
+        let (beginning, rest) = alternative.strip_prefix('\'')?.split_once('\'')?;
+        if beginning.is_empty() || !rest.trim_start().starts_with('+') {
+            return None;
+        }
+        all.push(beginning);
+    }
+    Some(all)
 }
 
 /// Fills `grade`: the highest grade of a plugin's scopes. A scope that nobody has graded may be the highest, unless one is
@@ -225,5 +275,27 @@ fn highest(scopes: &List, app: &App) -> Value {
         _ if !known => Value::Unknown,
         Some(grade) => Value::string(grade.as_str()),
         None => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginnings;
+
+    #[test]
+    fn ids_begin_as_their_expression_does() {
+        assert_eq!(beginnings("'app/' + client_id"), Some(vec!["app/"]));
+        assert_eq!(beginnings("a.size() == 1 ? 'app/' + b : null"), Some(vec!["app/"]));
+        assert_eq!(beginnings("a ? 'x/' + b : 'y/' + c"), Some(vec!["x/", "y/"]));
+        for any in [
+            "client_id",
+            "a ? client_id : 'app/' + a",
+            "'app/'",
+            "'' + a",
+            "a ? b ? 'x/' + c : d : 'y/' + e",
+            "'a:b' + c",
+        ] {
+            assert_eq!(beginnings(any), None, "{any}");
+        }
     }
 }

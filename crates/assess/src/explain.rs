@@ -93,7 +93,13 @@ impl Explainer<'_> {
                 };
                 let mut uses: Vec<Evidence> = evidence();
                 uses.extend(evaluation.unknown.iter().map(|lack| self.lacked(lack, name)));
-                Explained { outcome, says, reason: Some(reason), evidence: uses, needs: self.needs(&lacks) }
+                Explained {
+                    outcome,
+                    says,
+                    reason: Some(reason),
+                    evidence: uses,
+                    needs: self.needs(&lacks, name),
+                }
             }
         }
     }
@@ -121,6 +127,8 @@ impl Explainer<'_> {
             return None;
         }
         let field = lack.place.path.split(['.', '[']).next()?;
+        // A grade is made from the scopes, so that it lacks what they lack.
+        let field = if field == "grade" { "scopes" } else { field };
         let (at, _) = made.shape.field(field)?;
         let (source, position) = made.source_of(name)?;
         let record = self.reading.datasets.get(source.as_str())?.records().get(*position)?;
@@ -128,7 +136,7 @@ impl Explainer<'_> {
         let (_, program) = fields.find(|(position, _)| *position == at)?;
         let inputs = Inputs { datasets: self.views, params: &self.canonical.settings, now: self.now };
         let evaluation = program.bind(&inputs).eval(Some(record));
-        // An error, or a grade that was added afterwards, has no roots.
+        // An error has no roots, nor has a grade that is unknown because nobody has graded a scope.
         if evaluation.value != Ok(Value::Unknown) || evaluation.left_out > 0 {
             return None;
         }
@@ -202,12 +210,16 @@ impl Explainer<'_> {
     }
 
     /// Permissions that would let the missing datasets be read.
-    fn needs(&self, lacks: &[UnknownUse]) -> Vec<String> {
-        let datasets: BTreeSet<&str> = lacks
+    fn needs(&self, lacks: &[UnknownUse], name: &str) -> Vec<String> {
+        let mut datasets: BTreeSet<&str> = lacks
             .iter()
             .filter(|lack| matches!(lack.why, Missing::IncompleteDataset(_)))
             .filter_map(|lack| lack.place.dataset.as_deref())
             .collect();
+        // A field of a plugin that other datasets might have told more of lacks those.
+        if self.check.over == Over::Plugin && lacks.iter().any(|lack| lack.place.dataset.is_none()) {
+            datasets.extend(self.canonical.plugins.doubts_of(name).iter().map(String::as_str));
+        }
         let mut needs = Vec::new();
         for dataset in datasets {
             if let Some(read) = self.reading.datasets.get(dataset) {
