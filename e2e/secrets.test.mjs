@@ -38,7 +38,7 @@ function secrets() {
   const values = [
     ...Object.values(PLANTED),
     ...demo.instances.flatMap(({ credential, replacement, foreign }) => [credential, replacement, foreign])
-      .flatMap(({ values: fields }) => Object.entries(fields).filter(([name]) => !['app_id', 'client_id'].includes(name)).map(([, value]) => value)),
+      .flatMap(({ values: fields }) => Object.entries(fields).filter(([name]) => !['app_id', 'client_id', 'certificate', 'subject'].includes(name)).map(([, value]) => value)),
     demo.password,
   ];
   // Of a PEM key each line is telling; of anything else the whole.

@@ -117,7 +117,7 @@ async fn onboard(ops: &Ops, roles: &[Role]) -> Result<Vec<InstanceId>, Failure> 
             role.credential
                 .values
                 .iter()
-                .filter(|(k, _)| *k == "app_id" || *k == "client_id")
+                .filter(|(k, _)| ["app_id", "client_id", "certificate", "subject"].contains(&k.as_str()))
                 .map(|(k, v)| (k.clone(), v.clone())),
         );
         let input = CredentialInput {

@@ -8,6 +8,7 @@ use super::stage::{Play, Stage, Steer};
 use super::{CastError, Credential, Role};
 use crate::company::{App, Company};
 use crate::github::{AppKey, GitHub, Token};
+use crate::google::{Google, READ_SCOPES, ServiceAccount};
 use crate::keys::Pair;
 use crate::microsoft365::{CLIENT, Microsoft365, READ_ROLES, Registration};
 use crate::okta::{Okta, Rank, ServiceApp};
@@ -71,6 +72,7 @@ impl Made {
         self.okta(company).await?;
         // Readable in part once the demo withdraws a permission: Unhealthy.
         self.microsoft365(company).await?;
+        self.google(company).await?;
         // Well run and fully readable: Up, with a credential that is about to expire.
         self.github(company, "Acme engineering", App::GitHub, 60, &APP_PERMISSIONS).await?;
         // The app lacks a permission from the start: one scan is not enabled.
@@ -152,6 +154,44 @@ impl Made {
             },
         )
         .await
+    }
+
+    async fn google(&mut self, company: &Company) -> Result<(), CastError> {
+        let mut vendor = Google::of_company(company);
+        let mut file = |n: u8| -> Result<String, CastError> {
+            let pair = Pair::generate().map_err(|_| CastError::Key)?;
+            let email = format!("parapet-{n}@acme-scans.iam.example");
+            let account = ServiceAccount {
+                public_key: pair.public(),
+                scopes: READ_SCOPES.map(str::to_owned).into(),
+                valid: true,
+                key_ends: None,
+            };
+            vendor.accounts.insert(email.clone(), account);
+            let key = pair.private_pem().map_err(|_| CastError::Key)?;
+            let file = serde_json::json!({ "type": "service_account", "project_id": "acme-scans", "private_key_id": format!("simulated{n}"),
+                "private_key": key, "client_email": email, "client_id": "110000000000000000001",
+                "token_uri": "https://oauth2.googleapis.com/token" });
+            Ok(file.to_string())
+        };
+        let (first, second) = (file(1)?, file(2)?);
+        let foreign = file(3)?;
+        vendor.accounts.remove("parapet-3@acme-scans.iam.example");
+        let subject = vendor.administrator().to_owned();
+        let signed = |key| credential("service_account", &[("key_file", key), ("subject", &subject)]);
+        let role = Role {
+            name: "Acme Google Workspace".to_owned(),
+            app: "google_workspace".to_owned(),
+            deployment: "cloud".to_owned(),
+            tenant: "google".to_owned(),
+            settings: BTreeMap::new(),
+            address: String::new(),
+            credential: signed(&first),
+            replacement: signed(&second),
+            foreign: signed(&foreign),
+            fate: None,
+        };
+        self.play(vendor, role).await
     }
 
     async fn github(
@@ -279,6 +319,24 @@ impl Steer for Okta {
             app.valid = true;
         }
         self.tokens.values_mut().for_each(|rank| *rank = Rank::SuperAdministrator);
+    }
+}
+
+impl Steer for Google {
+    fn withdraw(&mut self, permission: &str) {
+        self.withdrawn.insert(permission.to_owned());
+    }
+    fn revoke(&mut self, first: &str) {
+        self.expire(first, Timestamp(0));
+    }
+    fn expire(&mut self, _: &str, at: Timestamp) -> bool {
+        // The first service account's key; the replacement is another's.
+        let first = self.accounts.values_mut().next();
+        first.map(|account| account.key_ends = Some(at)).is_some()
+    }
+    fn restore(&mut self) {
+        self.withdrawn.clear();
+        self.accounts.values_mut().for_each(|account| account.key_ends = None);
     }
 }
 

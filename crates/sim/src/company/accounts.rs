@@ -222,7 +222,7 @@ impl Company {
             App::Google => self.primary(n).to_owned(),
             // Where nobody was told, the former address stands alone. One in nine uses a short form there.
             App::GitHub | App::GitHubOpenSource => {
-                let short = person.aliases.first().filter(|_| n % 9 != 0);
+                let short = person.aliases.first().filter(|_| !n.is_multiple_of(9));
                 return (Some(short.unwrap_or(&at_first).clone()), Vec::new());
             }
             App::Directory => {

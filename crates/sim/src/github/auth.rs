@@ -108,8 +108,9 @@ impl Who {
         }
         match self {
             Self::Installation(permissions) => {
-                let (name, _) = app.split_once(':').unwrap_or((app, "read"));
-                app.is_empty() || name == "metadata" || permissions.contains_key(name)
+                let (name, level) = app.split_once(':').unwrap_or((app, "read"));
+                let suffices = |held: &String| held == level || level == "read";
+                app.is_empty() || name == "metadata" || permissions.get(name).is_some_and(suffices)
             }
             Self::Token(token) => classic.is_empty() || token.scopes.iter().any(|s| implies(s, classic)),
         }

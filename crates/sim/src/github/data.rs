@@ -138,7 +138,7 @@ impl Maker<'_> {
         let (a, b, c) = (self.good(), self.good(), self.good());
         self.put(
             format!("/orgs/{o}/code-security/configurations/defaults"),
-            REPO_ADMIN,
+            ("organization_administration:write", "read:org"),
             json!([{ "default_for_new_repos": "all", "configuration": {
                 "id": 17, "target_type": "global", "name": "GitHub recommended", "description": "",
                 "advanced_security": configuration(c), "dependency_graph": "enabled",

@@ -241,7 +241,7 @@ impl GitHub {
     fn withhold(&self, mut answer: Value, who: &auth::Who) -> Value {
         const COVERED: [(&str, &str, &str); 8] = [
             ("membersWithRole", "members:read", "read:org"),
-            ("samlIdentityProvider", "members:read", "admin:org"),
+            ("samlIdentityProvider", "organization_administration:read", "admin:org"),
             ("ipAllowListEnabledSetting", "organization_administration:read", "admin:org"),
             ("ip_allow_list", "organization_administration:read", "admin:org"),
             ("ip_allow_list_for_apps", "organization_administration:read", "admin:org"),

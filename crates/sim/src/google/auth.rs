@@ -108,7 +108,7 @@ impl Google {
             .split_whitespace()
             .map(|scope| scope.strip_prefix(PREFIX).unwrap_or(scope).to_owned())
             .collect();
-        let delegated = |scope: &String| account.scopes.contains(scope) && !self.withdrawn.contains(scope);
+        let delegated = |scope: &String| account.scopes.contains(scope) && !self.is_withdrawn(scope);
         if asked.is_empty() || !asked.iter().all(delegated) {
             let text = "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.";
             return refusal(401, "unauthorized_client", text);
@@ -122,6 +122,10 @@ impl Google {
         Answer::ok(json!({ "access_token": token, "expires_in": 3599, "token_type": "Bearer" }))
     }
 
+    fn is_withdrawn(&self, scope: &str) -> bool {
+        self.withdrawn.contains(scope) || self.withdrawn.contains(&format!("{PREFIX}{scope}"))
+    }
+
     pub(super) fn admits(&self, ask: &Ask) -> Result<(), Box<Answer>> {
         let sold = ask.bearer().and_then(|token| self.sold.get(token)).filter(|sold| sold.ends > ask.now);
         let Some(sold) = sold.filter(|sold| self.accounts.get(&sold.account).is_some_and(|a| a.valid)) else {
@@ -131,7 +135,7 @@ impl Google {
         let Some(needed) = scope(&ask.path) else {
             return Err(Box::new(error(404, "notFound", "NOT_FOUND", "Not Found")));
         };
-        if !sold.scopes.contains(needed) || self.withdrawn.contains(needed) {
+        if !sold.scopes.contains(needed) || self.is_withdrawn(needed) {
             let text = "Request had insufficient authentication scopes.";
             return Err(Box::new(error(403, "insufficientPermissions", "PERMISSION_DENIED", text)));
         }

@@ -42,7 +42,8 @@ fn unit(company: &Company, account: &Account) -> &'static str {
 /// Writes the directory; who administers what, by primary address.
 pub(super) fn write(company: &Company, put: &mut impl FnMut(String, Document)) -> BTreeMap<String, bool> {
     let accounts = company.accounts(App::Google);
-    let users: Vec<Value> = accounts.iter().map(|account| user(company, account)).collect();
+    let mut users: Vec<Value> = accounts.iter().map(|account| user(company, account)).collect();
+    users.sort_by(|a, b| a["primaryEmail"].as_str().cmp(&b["primaryEmail"].as_str()));
     let customer = "/admin/directory/v1/customer/my_customer";
     put("/admin/directory/v1/users".to_owned(), Document::List("users", users));
     for key in ["my_customer", CUSTOMER] {
@@ -51,10 +52,15 @@ pub(super) fn write(company: &Company, put: &mut impl FnMut(String, Document)) -
             "postalAddress": { "organizationName": NAME, "countryCode": "DE" }, "phoneNumber": "" });
         put(format!("/admin/directory/v1/customers/{key}"), Document::Object(about));
     }
-    let units = UNITS.iter().skip(1).map(|(path, id)| {
-        json!({ "kind": "admin#directory#orgUnit", "etag": "\"simulated\"", "name": path.trim_start_matches('/'), "description": "",
-            "orgUnitPath": path, "orgUnitId": format!("id:{id}"), "parentOrgUnitPath": "/", "parentOrgUnitId": format!("id:{}", UNITS[0].1),
-            "blockInheritance": false })
+    let units = UNITS.iter().map(|(path, id)| {
+        let name = if *path == "/" { NAME } else { path.trim_start_matches('/') };
+        let mut unit = json!({ "kind": "admin#directory#orgUnit", "etag": "\"simulated\"", "name": name, "description": "",
+            "orgUnitPath": path, "orgUnitId": format!("id:{id}"), "blockInheritance": false });
+        if *path != "/" {
+            unit["parentOrgUnitPath"] = json!("/");
+            unit["parentOrgUnitId"] = json!(format!("id:{}", UNITS[0].1));
+        }
+        unit
     });
     put(format!("{customer}/orgunits"), Document::List("organizationUnits", units.collect()));
     let domain = |name: &str, primary: bool, verified: bool| {
@@ -91,7 +97,7 @@ fn user(company: &Company, account: &Account) -> Value {
     };
     let mut external = Vec::new();
     if let Some(link) = account.link.as_ref().and_then(|link| link.external_id.as_ref()) {
-        external.push(json!({ "value": link, "type": "custom", "customType": "okta" }));
+        external.push(json!({ "value": link, "type": "login_id" }));
     }
     external.extend(person.map(|p| json!({ "value": p.number, "type": "organization" })));
     let mut emails = vec![json!({ "address": account.username, "primary": true })];
@@ -112,7 +118,7 @@ fn user(company: &Company, account: &Account) -> Value {
         "creationTime": account.created_at.to_string(), "agreedToTerms": true, "suspended": account.state == State::Suspended,
         "archived": false, "changePasswordAtNextLogin": false, "ipWhitelisted": false, "emails": emails, "customerId": CUSTOMER,
         "orgUnitPath": unit, "isMailboxSetup": true, "isEnrolledIn2Sv": enrolled, "isEnforcedIn2Sv": enforced,
-        "includeInGlobalAddressList": true,
+        "isGuestUser": false, "includeInGlobalAddressList": true,
     });
     let mut more = |name: &str, value: Value| user[name] = value;
     // What there is none of is left out.
@@ -253,8 +259,8 @@ fn tokens(company: &Company, accounts: &[Account], put: &mut impl FnMut(String, 
         // One in sixty still has a password for a mail program of long ago.
         let old = if n != usize::MAX && n % 60 == 1 {
             vec![
-                json!({ "kind": "admin#directory#asp", "codeId": n, "name": "Mail on my telephone", "creationTime": "1546300800",
-                "lastTimeUsed": "1735689600", "userKey": account.id }),
+                json!({ "kind": "admin#directory#asp", "codeId": n, "name": "Mail on my telephone", "creationTime": "1546300800000",
+                "lastTimeUsed": "1735689600000", "userKey": account.id }),
             ]
         } else {
             Vec::new()
@@ -267,5 +273,39 @@ fn tokens(company: &Company, accounts: &[Account], put: &mut impl FnMut(String, 
     put(
         "/admin/reports/v1/activity/users/all/applications/token".to_owned(),
         Document::List("items", events),
+    );
+    reports(company, accounts, put);
+}
+
+/// What administrators did, and how super administrators sign in.
+fn reports(company: &Company, accounts: &[Account], put: &mut impl FnMut(String, Document)) {
+    let delegated = |n: usize, days: usize, client: &str, scopes: &[&str]| {
+        let scopes: Vec<String> =
+            scopes.iter().map(|s| format!("https://www.googleapis.com/auth/{s}")).collect();
+        json!({ "kind": "admin#reports#activity",
+            "id": { "time": company.ago(days).to_string(), "uniqueQualifier": format!("-{n}"), "applicationName": "admin", "customerId": CUSTOMER },
+            "actor": { "email": company.people[company.admins[0]].email },
+            "events": [{ "type": "DOMAIN_SETTINGS", "name": "AUTHORIZE_API_CLIENT_ACCESS", "parameters": [
+                { "name": "DOMAIN_NAME", "value": DOMAIN }, { "name": "API_CLIENT_NAME", "value": client },
+                { "name": "API_SCOPES", "value": scopes.join(",") }] }] })
+    };
+    let events = vec![
+        delegated(1, 60, "110000000000000000001", &super::READ_SCOPES),
+        delegated(2, 130, "110000000000000000002", &["gmail.readonly", "drive"]),
+    ];
+    put(
+        "/admin/reports/v1/activity/users/all/applications/admin".to_owned(),
+        Document::List("items", events),
+    );
+    let usage = accounts.iter().filter(|a| a.right == Right::All).map(|a| {
+        let keys = i32::from(a.factor == Factor::Passkey);
+        json!({ "kind": "admin#reports#usageReport", "date": company.ago(4).to_string()[..10].to_owned(),
+            "entity": { "type": "USER", "customerId": CUSTOMER, "userEmail": a.username, "profileId": a.id },
+            "parameters": [{ "name": "accounts:num_security_keys", "intValue": keys.to_string() },
+                { "name": "accounts:is_2sv_enrolled", "boolValue": a.factor != Factor::None }] })
+    });
+    put(
+        "/admin/reports/v1/usage/users/all/dates".to_owned(),
+        Document::List("usageReports", usage.collect()),
     );
 }

@@ -11,6 +11,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::time::{Duration, Timestamp};
 use serde_json::{Value, json};
 
 pub use auth::{READ_SCOPES, ServiceAccount};
@@ -91,7 +92,18 @@ impl Google {
     }
 
     fn read(&self, ask: &Ask) -> Answer {
-        match self.documents.get(&ask.path) {
+        const DAYS: &str = "/admin/reports/v1/usage/users/all/dates";
+        let mut path = ask.path.as_str();
+        if let Some(day) = path.strip_prefix(DAYS).and_then(|rest| rest.strip_prefix('/')) {
+            // Reports lag some days behind.
+            if day > &(ask.now - Duration::days(3)).to_string()[..10] {
+                let text =
+                    "Data for dates later than the last one are not yet available. Please check back later";
+                return error(400, "invalid", "INVALID_ARGUMENT", text);
+            }
+            path = DAYS;
+        }
+        match self.documents.get(path) {
             Some(Document::Object(object)) => Answer::ok(object.clone()),
             Some(Document::List(name, all)) => list(ask, name, all),
             None => error(404, "notFound", "NOT_FOUND", "Resource Not Found"),
@@ -127,24 +139,48 @@ fn list(ask: &Ask, name: &str, all: &[Value]) -> Answer {
         "usageReports" => ("maxResults", 1_000),
         _ => ("maxResults", 1_000),
     };
+    let kept: Vec<&Value> = all.iter().filter(|record| is_asked_for(ask, record)).collect();
     let size = ask.number(asked, most.min(100)).clamp(1, most);
     let from = match ask.query.get("pageToken").filter(|token| !token.is_empty()) {
         None => 0,
         Some(token) => match token.strip_prefix("simulated-").and_then(|n| n.parse::<usize>().ok()) {
-            Some(from) => from.min(all.len()),
+            Some(from) => from.min(kept.len()),
             None => return error(400, "invalid", "INVALID_ARGUMENT", "Invalid Input: pageToken"),
         },
     };
-    let page = &all[from..(from + size).min(all.len())];
-    let mut body = json!({ "kind": format!("admin#{name}"), "etag": "\"simulated\"" });
+    let page = &kept[from..(from + size).min(kept.len())];
+    // Cloud Identity answers nothing but the list; the older interfaces say what kind of list it is.
+    let mut body = if ask.path.starts_with("/v1/") {
+        json!({})
+    } else {
+        json!({ "kind": format!("admin#{name}"), "etag": "\"simulated\"" })
+    };
     if !page.is_empty() {
         // An empty list is left out, as Google does.
         body[name] = json!(page);
     }
-    if from + size < all.len() {
+    if from + size < kept.len() {
         body["nextPageToken"] = json!(format!("simulated-{}", from + size));
     }
     Answer::ok(body)
+}
+
+/// Whether a record is among those asked for: administrators only, units with their root, events by name since a time.
+fn is_asked_for(ask: &Ask, record: &Value) -> bool {
+    let query = |name: &str| ask.query.get(name).map(String::as_str);
+    let admins = match query("query") {
+        Some("isAdmin=true") => record["isAdmin"] == true,
+        Some("isDelegatedAdmin=true") => record["isDelegatedAdmin"] == true,
+        _ => true,
+    };
+    let root = ask.path.ends_with("/orgunits") && record["orgUnitPath"] == "/";
+    let named = query("eventName").is_none_or(|name| {
+        record["events"].as_array().is_some_and(|all| all.iter().any(|e| e["name"] == name))
+    });
+    let at = record["id"]["time"].as_str().and_then(Timestamp::parse);
+    let since =
+        query("startTime").and_then(Timestamp::parse).is_none_or(|start| at.is_some_and(|at| at >= start));
+    admins && named && since && (!root || query("type") == Some("allIncludingParent"))
 }
 
 /// An error in the shape of Google's interfaces.

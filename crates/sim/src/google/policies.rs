@@ -120,7 +120,8 @@ fn settings(company: &Company) -> Vec<(usize, &'static str, Value)> {
         (
             ROOT,
             "api_controls.google_services",
-            json!({ "services": [{ "name": "GMAIL", "isEnabled": true }, { "name": "DRIVE", "isEnabled": true }] }),
+            json!({ "services": [{ "scopesGroup": "DRIVE_ALL", "isEnabled": true },
+            { "scopesGroup": "GMAIL_ALL", "isEnabled": true }] }),
         ),
         (ROOT, "workspace_marketplace.apps_access_options", json!({ "accessLevel": "ALLOW_LISTED_APPS" })),
         (ROOT, "multi_party_approval.require_approvals", json!({ "multiPartyApprovalState": "ENABLED" })),
@@ -240,7 +241,12 @@ fn talk() -> Vec<(usize, &'static str, Value)> {
             json!({ "maxAllowedExternalSharing": "EXTERNAL_ALL_INFO_READ_ONLY" }),
         ),
         (ROOT, "calendar.external_invitations", json!({ "warnOnInvite": true })),
-        (ROOT, "calendar.interoperability", json!({ "enableInteroperability": false })),
+        (
+            ROOT,
+            "calendar.interoperability",
+            json!({ "enableInteroperability": false,
+            "enableFullEventDetails": false, "enableExchangeRoomBooking": false }),
+        ),
         (ROOT, "calendar.appointment_schedules", json!({ "enablePayments": false })),
         (
             ROOT,

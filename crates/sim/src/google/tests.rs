@@ -5,7 +5,6 @@ use http::{HeaderMap, Method};
 use super::*;
 use crate::company::{App, SIZE};
 use crate::keys::Pair;
-use model::time::{Duration, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 const EMAIL: &str = "parapet@acme.iam.example";
@@ -120,6 +119,7 @@ fn each_path_needs_its_scope_and_an_administrator_of_everything() {
     bed.google.policy_limit = usize::MAX;
     let token = bed.token(&READ_SCOPES);
     for path in bed.google.documents.keys().cloned().collect::<Vec<_>>() {
+        let path = if path.ends_with("/dates") { format!("{path}/2025-12-20") } else { path };
         let scope = auth::scope(&path).unwrap_or_else(|| panic!("{path} needs no scope"));
         assert!(READ_SCOPES.contains(&scope), "{scope}");
         assert_eq!(bed.get(&token, &path).status, 200, "{path}");
@@ -146,6 +146,32 @@ fn each_path_needs_its_scope_and_an_administrator_of_everything() {
 }
 
 #[test]
+fn listings_are_narrowed_as_asked() {
+    let mut bed = bed();
+    let token = bed.token(&READ_SCOPES);
+    let mut count =
+        |address: &str, list: &str| bed.get(&token, address).body[list].as_array().map_or(0, Vec::len);
+    assert_eq!(count("/admin/directory/v1/users?query=isAdmin%3Dtrue", "users"), 4);
+    assert_eq!(count("/admin/directory/v1/users?query=isDelegatedAdmin%3Dtrue", "users"), 4);
+    let units = "/admin/directory/v1/customer/my_customer/orgunits";
+    assert_eq!(
+        [
+            count(units, "organizationUnits"),
+            count(&format!("{units}?type=allIncludingParent"), "organizationUnits")
+        ],
+        [7, 8]
+    );
+    let events =
+        "/admin/reports/v1/activity/users/all/applications/admin?eventName=AUTHORIZE_API_CLIENT_ACCESS";
+    assert_eq!(
+        [count(events, "items"), count(&format!("{events}&startTime=2025-10-01T00:00:00Z"), "items")],
+        [2, 1]
+    );
+    assert_eq!(count("/admin/reports/v1/usage/users/all/dates/2025-12-28", "usageReports"), 4);
+    assert_eq!(count("/admin/reports/v1/usage/users/all/dates/2026-01-01", "usageReports"), 0);
+}
+
+#[test]
 fn policies_are_limited_by_the_minute() {
     let mut bed = bed();
     bed.google.policy_limit = 2;
@@ -165,10 +191,10 @@ fn the_directory_is_the_companys() {
     };
     let accounts = company.accounts(App::Google);
     assert_eq!(users.len(), accounts.len());
-    for (account, user) in accounts.iter().zip(users) {
-        assert_eq!(user["id"], account.id.as_str());
+    for account in &accounts {
+        let user = users.iter().find(|user| user["id"] == account.id.as_str()).expect("everybody is listed");
         let okta =
-            user["externalIds"].as_array().and_then(|ids| ids.iter().find(|id| id["customType"] == "okta"));
+            user["externalIds"].as_array().and_then(|ids| ids.iter().find(|id| id["type"] == "login_id"));
         let link = account.link.as_ref().and_then(|link| link.external_id.as_deref());
         assert_eq!(okta.and_then(|id| id["value"].as_str()), link);
         let tokens = format!("/admin/directory/v1/users/{}/tokens", account.id);
