@@ -141,7 +141,7 @@ fn secrets(values: &BTreeMap<String, String>) -> Secrets {
     values.iter().map(|(k, v)| (k.clone(), SecretString::from(v.clone()))).collect()
 }
 
-/// First everything is scanned; then some things break and are scanned again.
+/// First everything is scanned; then some things break, and those are scanned again.
 async fn story(world: &World, cast: &Cast, ids: &[InstanceId]) -> Result<(), Failure> {
     let engine = Engine::start(
         world.db.clone(),
@@ -155,9 +155,7 @@ async fn story(world: &World, cast: &Cast, ids: &[InstanceId]) -> Result<(), Fai
     cast.break_some();
     let actor = command_line();
     for (id, role) in ids.iter().zip(cast.roles()) {
-        // The one whose key is gone has failed often enough to be Down.
-        let rounds = if role.tenant == "acme-directory" { 3 } else { 1 };
-        for _ in 0..rounds {
+        for _ in 0..role.scans_after() {
             let before = finished(world, id).await?;
             let page = world.ops.settings(&actor, id).await?;
             for scan in page.scans.iter().filter(|s| s.can_scan_now) {

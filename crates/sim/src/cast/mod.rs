@@ -48,9 +48,17 @@ pub struct Role {
     pub replacement: Credential,
     /// A valid one of another tenant, for the refusal.
     pub foreign: Credential,
-    /// What happens to it after the first scans: an action of the control port.
+    /// What happens to it after the first scans: an action of the control port, and how often it is scanned then.
     #[serde(skip)]
-    pub(crate) fate: Option<String>,
+    pub(crate) fate: Option<(&'static str, usize)>,
+}
+
+impl Role {
+    /// How often it is to be scanned once the demo has broken what breaks; 0 where nothing does.
+    #[must_use]
+    pub fn scans_after(&self) -> usize {
+        self.fate.map_or(0, |(_, scans)| scans)
+    }
 }
 
 type Stages = Arc<BTreeMap<String, Box<dyn Stage>>>;
@@ -120,7 +128,9 @@ impl Cast {
     /// The demo's story after the first scans: what has broken since.
     pub fn break_some(&self) {
         for role in &self.roles {
-            let (Some(action), Some(stage)) = (&role.fate, self.stages.get(&role.tenant)) else { continue };
+            let (Some((action, _)), Some(stage)) = (role.fate, self.stages.get(&role.tenant)) else {
+                continue;
+            };
             let (action, query) = action.split_once('?').unwrap_or((action, ""));
             if !stage.act(action, &crate::server::query(query), self.now()) {
                 tracing::error!(tenant = %role.tenant, %action, "the demo's story asks for what the simulator cannot do");
