@@ -1,12 +1,14 @@
 //! What the whole product costs, measured on the built binary and on real pages: `cargo bench -p parapet`.
 //!
-//! Scans of simulated organisations (requests, wall clock, peak memory), the start of the process, the memory of an
-//! idle server, and the Applications page of 10,000 instances. Figures are printed; nothing is asserted, because a
-//! machine's speed is no test. Memory is the peak and the present resident size that Linux tells of the process.
+//! Scans of simulated organisations and of a whole company of 10,000 people (requests, wall clock, peak memory), the start
+//! of the process, the memory of an idle server, and the Applications page of 10,000 instances. Figures are printed; nothing
+//! is asserted, because a machine's speed is no test. Memory is the peak and the present resident size that Linux tells of
+//! the process.
 //! A word as argument measures only that part: `cargo bench -p parapet -- pages`.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures time and prints it")]
 
+mod company;
 mod pages;
 mod scans;
 
@@ -28,6 +30,9 @@ async fn main() {
     }
     if asked("scans") {
         scans::measure().await;
+    }
+    if asked("company") {
+        company::measure().await;
     }
     if asked("pages") {
         pages::measure().await;

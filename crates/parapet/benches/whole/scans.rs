@@ -78,24 +78,11 @@ impl Case {
             .args(["--kind", kind, "--address", &self.server.origin(), "--credential"])
             .arg(self.folder.path().join("credential.toml"))
             .arg("--output")
-            .arg(self.folder.path().join("report"))
-            .stderr(Stdio::null());
+            .arg(self.folder.path().join("report"));
         if !all {
             command.arg("--quick");
         }
-        let begun = Instant::now();
-        let mut child = command.spawn().expect("the scan starts");
-        // The peak is read while the process lives; what it does in its last 2 ms is to write the report and to end.
-        let mut peak = 0.0_f64;
-        let ended = loop {
-            peak = peak.max(memory(&child, "VmHWM"));
-            match child.try_wait().expect("the scan can be waited for") {
-                Some(status) => break status,
-                None => tokio::time::sleep(Duration::from_millis(2)).await,
-            }
-        };
-        let wall = begun.elapsed().as_secs_f64();
-        assert_eq!(ended.code(), Some(0), "the scan succeeds");
+        let (wall, peak) = timed(&mut command).await;
         let requests = self.server.tenant().requests.len();
         let Self { repositories, latency, .. } = self;
         let what = if all { "with all sweeps" } else { "batched" };
@@ -103,4 +90,21 @@ impl Case {
             "{kind:<9}{repositories:>5} repositories at {latency:>3} ms, {what:<16}{requests:>5} requests {wall:>7.2} s {peak:>6.1} MB"
         )
     }
+}
+
+/// Runs a scan that succeeds: wall clock in seconds and peak memory in megabytes.
+pub(crate) async fn timed(command: &mut Command) -> (f64, f64) {
+    let begun = Instant::now();
+    let mut child = command.stderr(Stdio::null()).spawn().expect("the scan starts");
+    // The peak is read while the process lives; what it does in its last 2 ms is to write the report and to end.
+    let mut peak = 0.0_f64;
+    let ended = loop {
+        peak = peak.max(memory(&child, "VmHWM"));
+        match child.try_wait().expect("the scan can be waited for") {
+            Some(status) => break status,
+            None => tokio::time::sleep(Duration::from_millis(2)).await,
+        }
+    };
+    assert_eq!(ended.code(), Some(0), "the scan succeeds");
+    (begun.elapsed().as_secs_f64(), peak)
 }
