@@ -9,6 +9,7 @@ pub mod ahead;
 pub mod credential;
 pub mod dataset;
 pub mod diagnosis;
+pub mod digest;
 pub mod entropy;
 pub mod finding;
 pub mod health;

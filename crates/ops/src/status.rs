@@ -7,17 +7,6 @@ use model::words::{self, About, Sentence};
 
 use crate::fleet::Member;
 
-pub(crate) fn mark(mark: health::Mark) -> Mark {
-    match mark {
-        health::Mark::Up => Mark::Up,
-        health::Mark::Unhealthy => Mark::Unhealthy,
-        health::Mark::Down => Mark::Down,
-        health::Mark::Scanning => Mark::Scanning,
-        health::Mark::NotEnabled => Mark::NotEnabled,
-        health::Mark::Paused => Mark::Paused,
-    }
-}
-
 impl Member {
     pub(crate) fn about(&self, now: Timestamp) -> About<'_> {
         About { app: self.app_name(), instance: &self.row.instance.facts, scans: &self.facts, now }
@@ -38,7 +27,7 @@ impl Member {
             }
         };
         Status {
-            mark: mark(shown),
+            mark: shown.into(),
             word,
             note: about.tile_note().unwrap_or_default(),
             sentence: about.application(),
@@ -49,7 +38,7 @@ impl Member {
     /// The status of one scan: its row on the settings page.
     pub(crate) fn scan_status(&self, scan: &ScanFacts, now: Timestamp) -> Status {
         let words = self.about(now).scan(scan);
-        let shown = mark(words.mark);
+        let shown: Mark = words.mark.into();
         Status {
             mark: shown,
             word: shown.word().to_owned(),

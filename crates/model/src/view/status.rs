@@ -77,6 +77,19 @@ impl Mark {
     }
 }
 
+impl From<crate::health::Mark> for Mark {
+    fn from(mark: crate::health::Mark) -> Self {
+        match mark {
+            crate::health::Mark::Up => Self::Up,
+            crate::health::Mark::Unhealthy => Self::Unhealthy,
+            crate::health::Mark::Down => Self::Down,
+            crate::health::Mark::Scanning => Self::Scanning,
+            crate::health::Mark::NotEnabled => Self::NotEnabled,
+            crate::health::Mark::Paused => Self::Paused,
+        }
+    }
+}
+
 /// A status as it is shown: of an application or of one scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
