@@ -31,7 +31,7 @@ mod target;
 mod watch;
 
 pub use clock::Clock;
-pub use outbound::{Heard, Outbound, OutboundConfig, OutboundError, ResolveOverride, Tap};
+pub use outbound::{Heard, Outbound, OutboundConfig, OutboundError, Posted, ResolveOverride, Tap};
 pub use preflight::Preflight;
 pub use progress::{Checkpoint, Collected, DatasetState, Done, Progress, Quiet, RunRequest, SWEEP_REQUESTS};
 pub use sweep::Sweep;

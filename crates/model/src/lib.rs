@@ -8,6 +8,7 @@ pub mod account;
 pub mod ahead;
 pub mod credential;
 pub mod dataset;
+pub mod delivery;
 pub mod diagnosis;
 pub mod digest;
 pub mod entropy;

@@ -5,6 +5,7 @@
 //! The sentences are `model::words`, the same as on the pages. [`smtp`], [`webhook`] and [`syslog`] carry messages
 //! over connections that whoever calls them makes ([`Network`]), so that every address passes the one filter.
 
+pub mod address;
 pub mod alert;
 pub mod digest;
 pub mod due;
@@ -16,5 +17,5 @@ pub mod syslog;
 mod trust;
 pub mod webhook;
 
-pub use network::{Answer, Network, Trouble};
+pub use network::{Answer, Network, Stream, Trouble};
 pub use trust::Trust;

@@ -1,12 +1,13 @@
 //! Connections, made by whoever calls the transports: every address passes the one filter, and time is bounded.
 
 use futures_util::future::BoxFuture;
-use tokio::net::TcpStream;
+/// A connection.
+pub type Stream = tokio::net::TcpStream;
 
 /// How transports reach their servers.
 pub trait Network: Send + Sync {
     /// Connects, if the address may be contacted.
-    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<TcpStream, Trouble>>;
+    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Stream, Trouble>>;
 
     /// Posts over https, if the address may be contacted. Follows no redirect.
     fn post<'a>(
@@ -35,6 +36,8 @@ pub struct Trouble {
     /// This message will never be taken: not worth repeating. A transport that is misconfigured is mended by people, and
     /// the message waits for that; only what is wrong with the message itself is lasting.
     pub lasting: bool,
+    /// It would meet every message alike: the server is away, refuses the sign-in or the whole connection.
+    pub whole: bool,
     /// The server asked to be left alone for so long.
     pub wait_seconds: Option<u32>,
     /// What happened, one sentence without secrets.
@@ -42,16 +45,22 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Worth repeating.
+    /// Worth repeating; every message would have met it.
     #[must_use]
     pub fn passing(says: impl Into<String>) -> Self {
-        Self { lasting: false, wait_seconds: None, says: clean(&says.into()) }
+        Self { lasting: false, whole: true, wait_seconds: None, says: clean(&says.into()) }
+    }
+
+    /// Worth repeating, and about this message only.
+    #[must_use]
+    pub fn single(says: impl Into<String>) -> Self {
+        Self { whole: false, ..Self::passing(says) }
     }
 
     /// Not worth repeating.
     #[must_use]
     pub fn lasting(says: impl Into<String>) -> Self {
-        Self { lasting: true, wait_seconds: None, says: clean(&says.into()) }
+        Self { lasting: true, whole: false, wait_seconds: None, says: clean(&says.into()) }
     }
 }
 

@@ -158,7 +158,10 @@ fn explain(server: &Server, error: &lettre::transport::smtp::Error, step: Step) 
         Step::Mail if error.is_permanent() && !matters_to_all(code.as_deref()) => {
             Trouble::lasting(format!("{host} refused the mail for good ({answer})"))
         }
-        Step::Mail if code.is_some() => Trouble::passing(format!("{host} did not take the mail ({answer})")),
+        Step::Mail if code.is_some() && !matters_to_all(code.as_deref()) => {
+            Trouble::single(format!("{host} did not take the mail ({answer})"))
+        }
+        Step::Mail if code.is_some() => Trouble::passing(format!("{host} takes no mail from us ({answer})")),
         Step::Mail => Trouble::passing(format!("The connection to {host} broke ({answer})")),
     }
 }

@@ -150,6 +150,8 @@ pub(crate) fn follow(inner: Weak<Inner>, mut feed: broadcast::Receiver<Change>) 
             let ops = Ops(inner);
             let (refreshed, instance) = match change {
                 Ok(Change { instance: Some(id), what }) => (ops.refresh(&id, what).await, Some(id)),
+                // Nothing that the fleet holds; the page of it is read from the store.
+                Ok(Change { what: What::Outbox, .. }) => continue,
                 Ok(Change { instance: None, .. }) | Err(broadcast::error::RecvError::Lagged(_)) => {
                     (ops.reload_fleet().await, None)
                 }

@@ -15,6 +15,7 @@ mod fleet;
 mod form;
 mod inventory;
 mod lists;
+mod notifications;
 mod onboard;
 mod password;
 mod people;
@@ -39,6 +40,7 @@ use tokio::sync::broadcast;
 
 pub use ::export::Format as FindingsFormat;
 pub use download::{Export, Format};
+pub use notifications::Telling;
 pub use onboard::Secrets;
 pub use refusal::Result;
 pub use sign_in::SignedIn;
@@ -59,6 +61,8 @@ pub struct Config {
     pub entropy: Arc<dyn Entropy>,
     /// Everything is simulated (`parapet demo`): every page says so.
     pub simulated: bool,
+    /// How people are told, as far as pages show it.
+    pub telling: Telling,
 }
 
 /// The use cases.
@@ -73,6 +77,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     simulated: bool,
+    telling: Telling,
     passwords: password::Passwords,
     attempts: sign_in::Attempts,
     drafts: draft::Drafts,
@@ -107,6 +112,7 @@ impl Ops {
             clock: config.clock,
             entropy: config.entropy,
             simulated: config.simulated,
+            telling: config.telling,
         }));
         // Subscribed before the first read, so that no change falls in between.
         let feed = ops.0.db.changes();

@@ -35,6 +35,8 @@ impl Ops {
                 email: o.email,
                 time_zone: o.time_zone,
                 active: o.active,
+                digest_at: clock_words(o.digest_minute),
+                quiet: o.quiet,
                 instances: o.instances,
             })
             .collect();
@@ -62,6 +64,8 @@ impl Ops {
             email: input.email.trim().to_owned(),
             time_zone: input.time_zone.clone(),
             active: input.active,
+            digest_minute: minute(&input.digest_at)?,
+            quiet: input.quiet,
             created_at: self.now(),
             instances: 0,
         };
@@ -82,6 +86,8 @@ impl Ops {
         owner.email = input.email.trim().to_owned();
         owner.time_zone.clone_from(&input.time_zone);
         owner.active = input.active;
+        owner.digest_minute = minute(&input.digest_at)?;
+        owner.quiet = input.quiet;
         let detail = json!({ "email": owner.email, "active": owner.active });
         let entry = audit(actor, "owner changed", None, &*owner.name, detail);
         owners::update(self.db(), &owner, self.now(), entry).await.map_err(taken)?;
@@ -132,6 +138,28 @@ impl Ops {
         let facets =
             vec![model::view::Facet { name: "action".to_owned(), title: "Action".to_owned(), choices }];
         Ok(AuditPage { now: self.now(), facets, rows, paging })
+    }
+}
+
+/// `08:00` from a minute of the day.
+pub(crate) fn clock_words(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+/// The minute of the day from `08:00` or `8:00`; nothing entered is the usual one.
+fn minute(text: &str) -> Result<u16> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(model::digest::DIGEST_MINUTE);
+    }
+    // A browser may add seconds.
+    let mut parts = text.splitn(3, ':').map(|part| part.parse::<u16>().ok());
+    match (parts.next().flatten(), parts.next().flatten()) {
+        (Some(hour @ 0..24), Some(minute @ 0..60)) => Ok(hour * 60 + minute),
+        _ => Err(invalid(
+            "digest_at",
+            format!("\u{201c}{text}\u{201d} is not a time of day; write it like 08:00."),
+        )),
     }
 }
 

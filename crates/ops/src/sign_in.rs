@@ -167,6 +167,7 @@ impl Ops {
             active: true,
             created_at: self.now(),
             last_sign_in_at: None,
+            email: None,
         })
     }
 

@@ -70,6 +70,7 @@ async fn bed() -> Bed {
         clock: Arc::new(Still),
         entropy,
         simulated: true,
+        telling: ops::Telling::default(),
     });
     Bed {
         ops: ops.await.expect("use cases"),
@@ -267,7 +268,12 @@ async fn owners_are_checked_and_exports_are_whole_files() {
         email: email.to_owned(),
         time_zone: zone.to_owned(),
         active: true,
+        digest_at: "06:45".to_owned(),
+        quiet: true,
     };
+    let late = OwnerInput { digest_at: "25:00".to_owned(), ..owner("ada@example.com", "UTC") };
+    let bad = bed.ops.create_owner(&actor, &late).await.expect_err("refused");
+    assert_eq!(bad.field.as_deref(), Some("digest_at"));
     let bad = bed.ops.create_owner(&actor, &owner("ada@", "UTC")).await.expect_err("refused");
     assert_eq!(bad.field.as_deref(), Some("email"));
     let bad =

@@ -1,11 +1,14 @@
 //! The command line as people type it. Texts here are what `--help` prints.
 
+mod tell;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::finding::{FindingState, Outcome, Severity};
 use model::scan::ScanKind;
+pub(crate) use tell::{DigestCommand, DoctorArgs};
 
 /// Self-hosted SaaS security posture management.
 #[derive(Debug, Parser)]
@@ -44,9 +47,12 @@ pub(crate) enum Command {
     Key(KeyCommand),
     /// Look at configuration, database, key and catalogue, and say what is wrong
     #[command(
-        after_help = "Examples:\n  parapet doctor --config parapet.toml\n\nExit codes: 0 all well, 2 something is wrong."
+        after_help = "Examples:\n  parapet doctor --config parapet.toml\n  parapet doctor --config parapet.toml --send-test-mail ada@example.com\n\nExit codes: 0 all well, 2 something is wrong."
     )]
-    Doctor(ConfigArgs),
+    Doctor(DoctorArgs),
+    /// The daily digest
+    #[command(subcommand)]
+    Digest(DigestCommand),
 }
 
 #[derive(Debug, Args)]

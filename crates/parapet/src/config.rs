@@ -20,6 +20,45 @@ pub(crate) struct Config {
     pub(crate) catalog: Vec<PathBuf>,
     pub(crate) outbound: Outbound,
     pub(crate) engine: Engine,
+    pub(crate) mail: Mail,
+}
+
+/// The mail server, and who is told of what no active owner answers for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Mail {
+    /// Without one nothing is mailed.
+    pub(crate) host: Option<String>,
+    /// By default that of `security`: 587, 465 or 25.
+    pub(crate) port: Option<u16>,
+    pub(crate) security: notify::smtp::Security,
+    pub(crate) username: Option<String>,
+    /// `PARAPET_SMTP_PASSWORD` comes first.
+    pub(crate) password_file: Option<PathBuf>,
+    /// `Parapet <parapet@example.com>`
+    pub(crate) from: Option<String>,
+    pub(crate) admins: Vec<String>,
+    pub(crate) admin_time_zone: String,
+    /// `08:00`
+    pub(crate) admin_digest_at: String,
+    pub(crate) seconds: u32,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            host: None,
+            port: None,
+            security: notify::smtp::Security::StartTls,
+            username: None,
+            password_file: None,
+            from: None,
+            admins: Vec::new(),
+            admin_time_zone: "UTC".to_owned(),
+            admin_digest_at: "08:00".to_owned(),
+            seconds: 60,
+        }
+    }
 }
 
 /// How requests leave this machine.
@@ -56,6 +95,7 @@ impl Default for Config {
             catalog: Vec::new(),
             outbound: Outbound::default(),
             engine: Engine::default(),
+            mail: Mail::default(),
         }
     }
 }

@@ -71,9 +71,10 @@ async fn world(folder: &std::path::Path) -> Result<World, Failure> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         simulated: true,
+        telling: crate::telling::shown(&config)?,
     })
     .await?;
-    Ok(World { config, db, catalog, outbound, ops })
+    Ok(World { config, db, catalog, outbound, ops, simulated: true })
 }
 
 /// The catalogue without the pace that spares real vendors: a simulated one need not be spared, and nobody waits for a demo.
@@ -107,6 +108,8 @@ async fn onboard(ops: &Ops, roles: &[Role]) -> Result<Vec<InstanceId>, Failure> 
             email: email.to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
             active: true,
+            digest_at: String::new(),
+            quiet: false,
         };
         owners.push(ops.create_owner(&actor, &input).await?);
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use engine::clock::SystemEntropy;
 use store::{Db, Options};
 
-use crate::cli::ConfigArgs;
+use crate::cli::DoctorArgs;
 use crate::failure::Failure;
 use crate::output::say;
-use crate::{config, key, wiring};
+use crate::{config, key, telling, wiring};
 
-pub(crate) async fn run(args: ConfigArgs) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: DoctorArgs) -> Result<ExitCode, Failure> {
     let mut sound = true;
     let mut tell = |what: &str, answer: Result<String, Failure>| match answer {
         Ok(text) => {
@@ -24,8 +24,9 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<ExitCode, Failure> {
             false
         }
     };
-    let config = config::load(args.config.as_deref());
-    let place = args.config.as_ref().map_or_else(|| "defaults".to_owned(), |p| p.display().to_string());
+    let config = config::load(args.config.config.as_deref());
+    let place =
+        args.config.config.as_ref().map_or_else(|| "defaults".to_owned(), |p| p.display().to_string());
     tell("configuration", config.as_ref().map(|_| place).map_err(|f| Failure::usage(f.message.clone())));
     let Ok(config) = config else { return Ok(ExitCode::from(2)) };
     let key = key::load(&config.sealing_key_file);
@@ -67,6 +68,15 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<ExitCode, Failure> {
         };
         tell("database", answer);
     }
+    let mail = match (&args.send_test_mail, telling::mail_server(&config)) {
+        (_, Err(failure)) => Err(failure),
+        (Some(to), Ok(_)) => telling::send_test(&config, to).await,
+        (None, Ok(None)) => Ok("no server is configured: nobody gets a digest".to_owned()),
+        (None, Ok(Some(server))) => {
+            Ok(format!("{}; --send-test-mail ADDRESS tries it", telling::server_words(&server)))
+        }
+    };
+    tell("mail", mail);
     let free = std::net::TcpListener::bind(config.listen);
     tell(
         "listening address",

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod credential;
 mod demo;
+mod digest;
 mod doctor;
 mod eval;
 mod failure;
@@ -15,6 +16,7 @@ mod output;
 mod progress;
 mod scan;
 mod serve;
+mod telling;
 mod wiring;
 
 use std::process::ExitCode;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Command::Scan(args) => runtime(false, scan::run(args)),
         Command::Findings(command) => runtime(false, findings::run(command)),
         Command::App(command) => runtime(false, app::run(command)),
+        Command::Digest(command) => runtime(false, digest::run(command)),
         Command::Doctor(args) => runtime(false, doctor::run(args)),
         Command::Serve(args) => {
             logging();

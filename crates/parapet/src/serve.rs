@@ -68,6 +68,7 @@ pub(crate) async fn serve(
         config,
     )
     .await?;
+    let telling = crate::telling::start(&world, &url)?;
     let (drain, draining) = watch::channel(false);
     let web = web::router(
         Arc::new(world.ops.clone()),
@@ -104,6 +105,7 @@ pub(crate) async fn serve(
     // Both ends matter: new pages would show a server that scans nothing.
     let _ = drain.send(true);
     engine.drain().await;
+    telling.drain().await;
     let limit = std::time::Duration::from_secs(10);
     if !pages.is_finished() && tokio::time::timeout(limit, &mut pages).await.is_err() {
         tracing::warn!("some connections did not end within 10 s and were dropped");

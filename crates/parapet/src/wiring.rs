@@ -87,6 +87,8 @@ pub(crate) struct World {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) outbound: Outbound,
     pub(crate) ops: Ops,
+    /// Everything is simulated (`parapet demo`).
+    pub(crate) simulated: bool,
 }
 
 impl World {
@@ -107,9 +109,10 @@ impl World {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             simulated: false,
+            telling: crate::telling::shown(&config)?,
         })
         .await?;
-        Ok(Self { config, db, catalog, outbound, ops })
+        Ok(Self { config, db, catalog, outbound, ops, simulated: false })
     }
 
     /// An instance by name or id.

@@ -90,6 +90,8 @@ pub enum What {
     Findings,
     /// Accounts or plugins were reviewed by an operator.
     Review,
+    /// Something waits to be sent, or was; destinations.
+    Outbox,
     /// Owners, operators or settings; or this node may have missed what another one changed.
     Administration,
 }

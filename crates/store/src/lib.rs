@@ -6,11 +6,14 @@
 //! it and views are refreshed on it.
 
 pub mod accounts;
+pub mod alerts;
 pub mod audit;
 mod blob;
 pub mod checkpoints;
 mod db;
+pub mod destinations;
 mod dialect;
+pub mod digests;
 pub mod drift;
 mod error;
 pub mod findings;
@@ -18,6 +21,7 @@ pub mod instances;
 mod nodes;
 pub mod numbers;
 pub mod operators;
+pub mod outbox;
 pub mod owners;
 mod page;
 pub mod plugins;

@@ -16,12 +16,16 @@ statements! {
     SIGNED_IN = "UPDATE operators SET last_sign_in_at = $2 WHERE id = $1 AND active = TRUE";
     END_SESSIONS = "DELETE FROM sessions WHERE operator_id = $1";
     END_OTHER_SESSIONS = "DELETE FROM sessions WHERE operator_id = $1 AND token_hash <> $2";
-    SELECT_ALL = "SELECT id, name, role, password_hash, active, created_at, last_sign_in_at FROM operators \
+    SELECT_ALL = "SELECT id, name, role, password_hash, active, created_at, last_sign_in_at, email \
+                  FROM operators \
                   ORDER BY name_key";
-    SELECT_ONE = "SELECT id, name, role, password_hash, active, created_at, last_sign_in_at FROM operators \
+    SELECT_ONE = "SELECT id, name, role, password_hash, active, created_at, last_sign_in_at, email \
+                  FROM operators \
                   WHERE id = $1";
-    BY_NAME = "SELECT id, name, role, password_hash, active, created_at, last_sign_in_at FROM operators \
+    BY_NAME = "SELECT id, name, role, password_hash, active, created_at, last_sign_in_at, email \
+                  FROM operators \
                WHERE name_key = $1";
+    SET_EMAIL = "UPDATE operators SET email = $2 WHERE id = $1";
     COUNT = "SELECT COUNT(*) AS n FROM operators";
 }
 
@@ -42,6 +46,8 @@ pub struct Operator {
     pub created_at: Timestamp,
     /// When they last signed in.
     pub last_sign_in_at: Option<Timestamp>,
+    /// Where an admin gets the digest of what nobody answers for; `None`: nowhere.
+    pub email: Option<String>,
 }
 
 impl std::fmt::Debug for Operator {
@@ -125,6 +131,27 @@ pub async fn set_password(
     tx.commit().await
 }
 
+/// Says where an admin's digest goes; `None`: nowhere.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn set_email(
+    db: &Db,
+    id: &OperatorId,
+    email: Option<&str>,
+    now: Timestamp,
+    audit: Entry,
+) -> Result<(), StoreError> {
+    let mut tx = db.0.pool.begin().await?;
+    if tx.run(SET_EMAIL, args![id, email]).await? == 0 {
+        return Err(missing(id));
+    }
+    audit::write(db, &mut tx, now, audit).await?;
+    tx.commit().await?;
+    db.announce(None, What::Administration);
+    Ok(())
+}
+
 /// All, by name.
 ///
 /// # Errors
@@ -183,5 +210,6 @@ pub(crate) fn read(row: &Row, created_at: &'static str) -> Result<Operator, Stor
         active: row.get("active")?,
         created_at: row.time(created_at)?,
         last_sign_in_at: row.time_opt("last_sign_in_at")?,
+        email: row.get("email")?,
     })
 }

@@ -1,7 +1,10 @@
 //! Owners: people who answer for instances. They need not sign in.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::id::OwnerId;
-use model::time::Timestamp;
+use model::time::{Duration, Timestamp};
+use secrecy::ExposeSecret as _;
 
 use crate::audit::{self, Entry};
 use crate::db::{Db, What};
@@ -9,15 +12,16 @@ use crate::error::StoreError;
 use crate::sql::{Row, args, statements};
 
 statements! {
-    CREATE = "INSERT INTO owners (id, name, name_sort, email, email_key, time_zone, active, created_at) \
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    UPDATE = "UPDATE owners SET name = $2, name_sort = $3, email = $4, email_key = $5, time_zone = $6, active = $7 \
-              WHERE id = $1";
+    CREATE = "INSERT INTO owners (id, name, name_sort, email, email_key, time_zone, active, created_at, \
+              digest_minute, quiet) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    UPDATE = "UPDATE owners SET name = $2, name_sort = $3, email = $4, email_key = $5, time_zone = $6, active = $7, \
+              digest_minute = $8, quiet = $9 WHERE id = $1";
+    SET_QUIET = "UPDATE owners SET quiet = TRUE WHERE id = $1";
     REMOVE = "DELETE FROM owners WHERE id = $1";
-    SELECT_ALL = "SELECT o.id, o.name, o.email, o.time_zone, o.active, o.created_at, \
+    SELECT_ALL = "SELECT o.id, o.name, o.email, o.time_zone, o.active, o.created_at, o.digest_minute, o.quiet, \
                   (SELECT COUNT(*) FROM instances i WHERE i.owner_id = o.id) AS instances \
                   FROM owners o ORDER BY o.name_sort, o.id";
-    SELECT_ONE = "SELECT o.id, o.name, o.email, o.time_zone, o.active, o.created_at, \
+    SELECT_ONE = "SELECT o.id, o.name, o.email, o.time_zone, o.active, o.created_at, o.digest_minute, o.quiet, \
                   (SELECT COUNT(*) FROM instances i WHERE i.owner_id = o.id) AS instances \
                   FROM owners o WHERE o.id = $1";
 }
@@ -39,6 +43,10 @@ pub struct Owner {
     pub time_zone: String,
     /// An inactive owner gets no mail; the instances go to the admins' digest.
     pub active: bool,
+    /// Minute of their local day at which the digest is due, 0 to 1439.
+    pub digest_minute: u16,
+    /// They want no digest on days on which all is well.
+    pub quiet: bool,
     /// When added.
     pub created_at: Timestamp,
     /// Instances they answer for.
@@ -58,7 +66,9 @@ pub async fn create(db: &Db, owner: &Owner, now: Timestamp, audit: Entry) -> Res
         owner.email.to_lowercase(),
         &owner.time_zone,
         owner.active,
-        now
+        now,
+        i64::from(owner.digest_minute),
+        owner.quiet
     ];
     let mut tx = db.0.pool.begin().await?;
     tx.run(CREATE, args).await.map_err(|e| taken(e, owner))?;
@@ -68,7 +78,7 @@ pub async fn create(db: &Db, owner: &Owner, now: Timestamp, audit: Entry) -> Res
     Ok(())
 }
 
-/// Changes name, e-mail, time zone, active.
+/// Changes name, e-mail, time zone, active, and what is said of the digest.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Exists`].
@@ -80,7 +90,9 @@ pub async fn update(db: &Db, owner: &Owner, now: Timestamp, audit: Entry) -> Res
         &owner.email,
         owner.email.to_lowercase(),
         &owner.time_zone,
-        owner.active
+        owner.active,
+        i64::from(owner.digest_minute),
+        owner.quiet
     ];
     let mut tx = db.0.pool.begin().await?;
     if tx.run(UPDATE, args).await.map_err(|e| taken(e, owner))? == 0 {
@@ -91,6 +103,44 @@ pub async fn update(db: &Db, owner: &Owner, now: Timestamp, audit: Entry) -> Res
     db.announce(None, What::Administration);
     Ok(())
 }
+
+/// Notes that they want no digest on days on which all is well.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn set_quiet(db: &Db, id: &OwnerId, now: Timestamp, audit: Entry) -> Result<(), StoreError> {
+    let mut tx = db.0.pool.begin().await?;
+    if tx.run(SET_QUIET, args![id]).await? == 0 {
+        return Err(missing(id));
+    }
+    audit::write(db, &mut tx, now, audit).await?;
+    tx.commit().await?;
+    db.announce(None, What::Administration);
+    Ok(())
+}
+
+/// How long a link in a mail that opts out of all-clear digests works.
+const QUIET_LINK: Duration = Duration::days(60);
+
+/// What a link carries that lets its holder opt an owner out of all-clear digests, and nothing else, for 60 days.
+///
+/// # Errors
+/// When the cryptographic library refuses.
+pub fn quiet_token(db: &Db, id: &OwnerId, now: Timestamp) -> Result<String, StoreError> {
+    let plain = format!("{} {}", (now + QUIET_LINK).0, id);
+    Ok(URL_SAFE_NO_PAD.encode(db.seal(&QUIET, plain.as_bytes())?))
+}
+
+/// Whom a token of [`quiet_token`] is about; `None`: it is none of ours, or it has expired.
+#[must_use]
+pub fn read_quiet_token(db: &Db, token: &str, now: Timestamp) -> Option<OwnerId> {
+    let plain = db.unseal(&QUIET, &URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    let (expires, id) = std::str::from_utf8(plain.expose_secret()).ok()?.split_once(' ')?;
+    (expires.parse::<i64>().ok()? > now.0).then(|| OwnerId::from(id))
+}
+
+/// What such a token is sealed for.
+const QUIET: [&str; 2] = ["link", "no digest on all-clear days"];
 
 /// Deletes one; the instances have no owner then.
 ///
@@ -143,6 +193,8 @@ fn read(row: &Row) -> Result<Owner, StoreError> {
         email: row.get("email")?,
         time_zone: row.get("time_zone")?,
         active: row.get("active")?,
+        digest_minute: row.count("digest_minute")?,
+        quiet: row.get("quiet")?,
         created_at: row.time("created_at")?,
         instances: row.count("instances")?,
     })

@@ -13,7 +13,7 @@ statements! {
     BEGIN = "INSERT INTO sessions (token_hash, operator_id, csrf, created_at, last_seen_at, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6)";
     FIND = "SELECT s.csrf, s.created_at AS session_at, s.last_seen_at, s.expires_at, \
-            o.id, o.name, o.role, o.password_hash, o.active, o.created_at, o.last_sign_in_at \
+            o.id, o.name, o.role, o.password_hash, o.active, o.created_at, o.last_sign_in_at, o.email \
             FROM sessions s JOIN operators o ON o.id = s.operator_id \
             WHERE s.token_hash = $1 AND s.expires_at > $2 AND o.active = TRUE";
     TOUCH = "UPDATE sessions SET last_seen_at = $2 WHERE token_hash = $1 AND last_seen_at < $2";

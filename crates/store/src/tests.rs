@@ -10,7 +10,11 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use crate::sql::{Batch, Pool, Sql};
 use crate::{Db, Options, SealingKey};
 
-const REGISTRY: [(&str, &[Sql]); 14] = [
+const REGISTRY: [(&str, &[Sql]); 18] = [
+    ("alerts", crate::alerts::ALL),
+    ("destinations", crate::destinations::ALL),
+    ("digests", crate::digests::ALL),
+    ("outbox", crate::outbox::ALL),
     ("audit", crate::audit::ALL),
     ("checkpoints", crate::checkpoints::ALL),
     ("findings", crate::findings::ALL),

@@ -13,7 +13,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     ("assess", &["catalog", "expr", "model"]),
     ("store", &["model"]),
     ("export", &["catalog", "model"]),
-    ("ops", &["store", "collect", "catalog", "export", "model"]),
+    ("ops", &["store", "collect", "catalog", "export", "notify", "model"]),
     ("notify", &["model"]),
     ("engine", &["collect", "assess", "store", "notify", "catalog", "model"]),
     ("web", &["ops", "catalog", "model"]),

@@ -1,6 +1,7 @@
 //! The only sockets to SaaS: one client with an address filter inside name resolution, no automatic redirects, and
 //! answers bounded in bytes (after decompression) and time.
 
+mod dial;
 mod error;
 mod filter;
 mod resolve;
@@ -18,6 +19,7 @@ use url::{Host, Url};
 use crate::target::is_loopback;
 use filter::{Allow, class};
 
+pub use dial::Posted;
 pub(crate) use error::NetError;
 
 /// How requests leave this machine.

@@ -5,4 +5,5 @@ mod fake;
 mod live;
 mod simulation;
 mod story;
+mod tell;
 mod world;

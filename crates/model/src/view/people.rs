@@ -81,6 +81,10 @@ pub struct OwnerRow {
     pub time_zone: String,
     /// Gets mail.
     pub active: bool,
+    /// When the digest is due, in their time zone: `08:00`.
+    pub digest_at: String,
+    /// Gets no digest on days on which all is well.
+    pub quiet: bool,
     /// Applications they answer for.
     pub instances: u64,
 }
@@ -96,6 +100,10 @@ pub struct OwnerInput {
     pub time_zone: String,
     /// Gets mail.
     pub active: bool,
+    /// When the digest is due, in their time zone: `08:00`; empty: 08:00.
+    pub digest_at: String,
+    /// Gets no digest on days on which all is well.
+    pub quiet: bool,
 }
 
 /// What the audit log is asked for.

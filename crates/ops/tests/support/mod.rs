@@ -47,6 +47,7 @@ pub(crate) async fn bed() -> Bed {
         clock: Arc::new(Still),
         entropy,
         simulated: true,
+        telling: ops::Telling::default(),
     });
     Bed { ops: ops.await.expect("use cases"), db }
 }

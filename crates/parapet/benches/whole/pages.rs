@@ -52,6 +52,7 @@ pub(crate) async fn measure() {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         simulated: false,
+        telling: ops::Telling::default(),
     })
     .await
     .expect("opens");

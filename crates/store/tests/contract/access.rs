@@ -15,6 +15,7 @@ fn operator(id: &str, name: &str) -> Operator {
         active: true,
         created_at: T0,
         last_sign_in_at: None,
+        email: None,
     }
 }
 
@@ -36,6 +37,8 @@ fn owner(id: &str, email: &str) -> Owner {
         email: email.to_owned(),
         time_zone: "Europe/Berlin".to_owned(),
         active: true,
+        digest_minute: 480,
+        quiet: false,
         created_at: T0,
         instances: 0,
     }

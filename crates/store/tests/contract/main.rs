@@ -5,6 +5,7 @@ mod commit;
 mod leases;
 mod lists;
 mod model_agrees;
+mod notifications;
 mod refusals;
 mod secrets;
 mod support;

@@ -221,6 +221,8 @@ pub(crate) fn owners(may_change: bool) -> OwnersPage {
         email: email.to_owned(),
         time_zone: zone.to_owned(),
         active,
+        digest_at: "08:00".to_owned(),
+        quiet: false,
         instances,
     };
     OwnersPage {

@@ -57,6 +57,8 @@ fn input(fields: &Fields, active: bool) -> OwnerInput {
         email: fields.get("email").to_owned(),
         time_zone: fields.get("time_zone").to_owned(),
         active,
+        digest_at: fields.get("digest_at").to_owned(),
+        quiet: fields.get("quiet") == "yes",
     }
 }
 
