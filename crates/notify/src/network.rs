@@ -1,6 +1,7 @@
 //! Connections, made by whoever calls the transports: every address passes the one filter, and time is bounded.
 
 use futures_util::future::BoxFuture;
+
 /// A connection.
 pub type Stream = tokio::net::TcpStream;
 

@@ -1,6 +1,6 @@
 //! The command line as people type it. Texts here are what `--help` prints.
 
-mod tell;
+mod running;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::finding::{FindingState, Outcome, Severity};
 use model::scan::ScanKind;
-pub(crate) use tell::{DigestCommand, DoctorArgs};
+pub(crate) use running::{DigestCommand, DoctorArgs, KeyCommand};
 
 /// Self-hosted SaaS security posture management.
 #[derive(Debug, Parser)]
@@ -463,18 +463,6 @@ pub(crate) enum CheckCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeyCommand {
-    /// Make a sealing key: credentials in the database can only be read with it
-    #[command(
-        after_help = "Examples:\n  parapet key new parapet.key\n\nKeep a copy apart from the database's backups."
-    )]
-    New {
-        /// File to write; must not exist
-        file: PathBuf,
     },
 }
 

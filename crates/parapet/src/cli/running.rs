@@ -1,4 +1,6 @@
-//! Telling people, as it is typed.
+//! What whoever runs the server types: doctor, digest, keys.
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -28,5 +30,17 @@ pub(crate) enum DigestCommand {
         html: bool,
         #[command(flatten)]
         config: ConfigArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a sealing key: credentials in the database can only be read with it
+    #[command(
+        after_help = "Examples:\n  parapet key new parapet.key\n\nKeep a copy apart from the database's backups."
+    )]
+    New {
+        /// File to write; must not exist
+        file: PathBuf,
     },
 }
