@@ -10,11 +10,11 @@ const START_SECONDS = 90;
  * Starts the demo and waits until its pages answer. Returns what it printed: `url`, `operator`, `password`,
  * `simulator`, `instances`; and `stop()`, which ends it and fails if it did not end in order.
  */
-export async function startDemo() {
+export async function startDemo(...args) {
   const server = process.env.PARAPET_TEST_SERVER;
   if (!server) throw new Error('PARAPET_TEST_SERVER names no server; run the tests with `cargo xtask browser`');
   const folder = await mkdtemp(join(tmpdir(), 'parapet-demo-'));
-  const child = spawn(server, ['demo', '--listen', '127.0.0.1:0', '--json'], {
+  const child = spawn(server, ['demo', '--listen', '127.0.0.1:0', '--json', ...args], {
     cwd: folder, env: { ...process.env, HOME: folder, TMPDIR: folder }, stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';

@@ -39,6 +39,8 @@ export async function allPages(page, demo) {
     { name: 'checks', path: '/checks' },
     { name: 'check', path: await one('/checks', 'main table a[href^="/checks/"]') },
     { name: 'owners', path: '/owners' },
+    { name: 'notifications', path: '/settings/notifications' },
+    { name: 'digest', path: '/settings/notifications/digest' },
     { name: 'audit', path: '/audit' },
   ];
 }

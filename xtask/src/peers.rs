@@ -16,6 +16,11 @@ pub(crate) fn peers() -> Result {
     stages.stage("JupyterHub", || answers(&["jupyterhub", "--dir", &hub.to_string_lossy()]));
     let sign_on = folder.join("glewlwyd");
     stages.stage("Glewlwyd", || answers(&["glewlwyd", "--dir", &sign_on.to_string_lossy()]));
+    let mail = folder.join("mail");
+    stages.stage("aiosmtpd", || {
+        std::fs::create_dir_all(&mail).map_err(|error| format!("cannot make {}: {error}", mail.display()))?;
+        answers(&["mail", "--dir", &mail.to_string_lossy()])
+    });
     stages.stage("contract (Prism and graphql-js)", || {
         answers(&["contract", "--upstream", "http://127.0.0.1:9"])
     });

@@ -11,7 +11,7 @@ const CARGO_TOOLS: [(&str, &str); 2] = [("cargo-nextest", "0.9.143"), ("cargo-de
 /// Installs what is missing, step by step, and says how long each step took.
 pub(crate) fn setup() -> Result {
     let mut stages = Stages::default();
-    stages.stage("system packages (PostgreSQL, Chromium, npm, Python, Glewlwyd)", system_packages);
+    stages.stage("system packages (PostgreSQL, Chromium, npm, Python, Glewlwyd, syslog-ng)", system_packages);
     for (name, version) in CARGO_TOOLS {
         stages.stage(&format!("{name} {version}"), || cargo_tool(name, version));
     }
@@ -40,6 +40,8 @@ fn system_packages() -> Result {
     // published password.
     let glewlwyd = tools::program("glewlwyd").is_some();
     need(glewlwyd, "dbconfig-no-thanks");
+    need(std::path::Path::new("/usr/sbin/syslog-ng").is_file(), "syslog-ng-core");
+    need(tools::program("openssl").is_some(), "openssl");
     if missing.is_empty() {
         println!("present");
         return Ok(());

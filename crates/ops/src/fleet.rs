@@ -95,13 +95,17 @@ impl Member {
     /// Warnings of the latest runs and the ends of the credential, most urgent first.
     pub(crate) fn warnings(&self, now: Timestamp) -> Vec<Warning> {
         let instance = &self.row.instance;
-        let idle =
-            self.app.as_ref().and_then(|a| a.auth(&instance.auth)).and_then(|a| a.expiry.as_ref()?.idle_days);
-        let used = instance.credential_used_at.unwrap_or(instance.credential_set_at);
-        let idles_at = idle.map(|days| used + Duration::days(i64::from(days)));
+        let idles_at = self.app.as_ref().and_then(|app| idles_at(app, instance));
         let told = self.row.scans.iter().flat_map(|s| &s.warnings);
         model::ahead::fold(instance.identity.expires_at, idles_at, told, now)
     }
+}
+
+/// When a credential ends for want of use, where the vendor does that.
+pub(crate) fn idles_at(app: &App, instance: &store::instances::Instance) -> Option<Timestamp> {
+    let days = app.auth(&instance.auth)?.expiry.as_ref()?.idle_days?;
+    let used = instance.credential_used_at.unwrap_or(instance.credential_set_at);
+    Some(used + Duration::days(i64::from(days)))
 }
 
 /// What "new since yesterday" means.

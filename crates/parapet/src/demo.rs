@@ -19,7 +19,7 @@ use sim::cast::{Cast, Role};
 use store::{Db, Options, SealingKey};
 
 use crate::cli::DemoArgs;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::wiring::{self, World};
 use crate::{output, serve};
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     let cast = Cast::start(Arc::new(|| SystemClock.now()))
         .await
         .map_err(|e| Failure::usage(format!("The simulator cannot start: {e}.")))?;
-    let world = world(folder.path()).await?;
+    let world = world(folder.path(), args.config.as_deref()).await?;
     let password = operator(&world.ops).await?;
     if !args.json {
         output::note("onboarding the simulated applications; this takes a few seconds");
@@ -52,15 +52,23 @@ fn quick() -> engine::Config {
     engine::Config { heartbeat: model::time::Duration(500), ..engine::Config::default() }
 }
 
-async fn world(folder: &std::path::Path) -> Result<World, Failure> {
+async fn world(folder: &std::path::Path, told: Option<&std::path::Path>) -> Result<World, Failure> {
     let mut bytes = vec![0u8; 32];
     SystemEntropy.fill(&mut bytes);
     let key = SealingKey::from_bytes(bytes).map_err(Failure::usage)?;
-    let config =
-        Config { database: format!("sqlite:{}", folder.join("demo.db").display()), ..Config::default() };
+    // Of a configuration only how people are told counts: everything else of the demo is its own.
+    let told = config::load(told)?;
+    let config = Config {
+        database: format!("sqlite:{}", folder.join("demo.db").display()),
+        public_url: told.public_url,
+        mail: told.mail,
+        outbound: told.outbound,
+        ..Config::default()
+    };
     let (catalog, load_errors) = wiring::catalogue(&[])?;
     let catalog = unhurried(catalog);
-    let outbound = wiring::outbound(&[], None, None, true)?;
+    let o = &config.outbound;
+    let outbound = wiring::outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), true)?;
     let now = wiring::now();
     let db = Db::open(&config.database, &key, Arc::new(SystemEntropy), now, Options::default()).await?;
     let ops = Ops::open(ops::Config {

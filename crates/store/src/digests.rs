@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::diagnosis;
+use model::ahead;
 use model::digest::{Application, Changes, EXCEPTIONS_AHEAD, Ending, Recipient};
 use model::finding::Severity;
-use model::id::{AppId, InstanceId, OwnerId};
+use model::id::{InstanceId, OwnerId};
 use model::time::{Duration, Timestamp};
 use model::view::SeverityCounts;
 
@@ -42,6 +42,15 @@ statements! {
 
 /// What a first digest looks back on.
 const FIRST: Duration = Duration::days(1);
+
+/// What the catalogue knows of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// The product's name.
+    pub name: String,
+    /// When its credential ends for want of use, where the vendor does that.
+    pub idles_at: Option<Timestamp>,
+}
 
 /// The latest digest of a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,7 +197,7 @@ impl Facts {
     }
 
     /// The instances of a recipient with what changed from `since` (a day ago where there was no digest before) to
-    /// `until`. `product` names the product of an application.
+    /// `until`. `product` says what the catalogue knows of an instance.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -199,7 +208,7 @@ impl Facts {
         since: Option<Timestamp>,
         until: Timestamp,
         now: Timestamp,
-        product: &(dyn Fn(&AppId) -> String + Sync),
+        product: &(dyn Fn(&instances::Instance) -> Product + Sync),
     ) -> Result<Vec<Application>, StoreError> {
         let mut changes = changes(db, since.unwrap_or(until - FIRST), until).await?;
         let mine = self.rows.iter().filter(|row| self.belongs(row, recipient));
@@ -209,10 +218,11 @@ impl Facts {
             let mut open = SeverityCounts::default();
             numbers.open.iter().for_each(|(severity, n)| open.add(*severity, *n));
             let told = row.scans.iter().flat_map(|s| &s.warnings);
+            let product = product(i);
             Application {
                 id: i.id.clone(),
                 name: i.name.clone(),
-                product: product(&i.app),
+                product: product.name,
                 tenant: i.identity.tenant_name.clone(),
                 inactive_owner: i
                     .owner
@@ -222,7 +232,7 @@ impl Facts {
                     .map(|o| o.name.clone()),
                 facts: i.facts.clone(),
                 scans: row.scans.iter().map(|s| s.facts.clone()).collect(),
-                warnings: diagnosis::ahead(i.identity.expires_at, told, now),
+                warnings: ahead::fold(i.identity.expires_at, product.idles_at, told, now),
                 open,
                 stale: (numbers.stale, numbers.stale_since),
                 changes: changes.remove(&i.id).unwrap_or_default(),

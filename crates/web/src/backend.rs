@@ -13,9 +13,9 @@ use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
     AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
-    Cut, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, OwnerInput,
-    OwnersPage, PluginPage, PluginsPage, PluginsQuery, PreflightPage, Refusal, Session, SettingsPage, Shell,
-    SummaryPage,
+    Cut, DestinationInput, DigestPreview, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage,
+    HistoryQuery, NotificationsPage, OwnerInput, OwnersPage, PluginPage, PluginsPage, PluginsQuery,
+    PreflightPage, Refusal, Session, SettingsPage, Shell, SummaryPage,
 };
 use secrecy::SecretString;
 
@@ -226,4 +226,41 @@ pub trait Backend: Send + Sync + 'static {
         owner: &'a OwnerId,
         input: &'a OwnerInput,
     ) -> Answer<'a, ()>;
+    /// The page Notifications.
+    fn notifications<'a>(&'a self, actor: &'a Actor) -> Answer<'a, NotificationsPage>;
+    /// What somebody's digest would be now.
+    fn digest_preview<'a>(&'a self, actor: &'a Actor, key: &'a str) -> Answer<'a, DigestPreview>;
+    /// Adds a destination of alerts.
+    fn create_destination<'a>(
+        &'a self,
+        actor: &'a Actor,
+        input: &'a DestinationInput,
+        secrets: Secrets,
+    ) -> Answer<'a, String>;
+    /// Changes a destination.
+    fn update_destination<'a>(
+        &'a self,
+        actor: &'a Actor,
+        id: &'a str,
+        input: &'a DestinationInput,
+        secrets: Secrets,
+    ) -> Answer<'a, ()>;
+    /// Sends nothing there for the time being.
+    fn pause_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()>;
+    /// Ends a pause.
+    fn resume_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()>;
+    /// Removes a destination.
+    fn remove_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()>;
+    /// Sends a test to a destination.
+    fn test_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()>;
+    /// Sends a test mail.
+    fn test_mail_transport<'a>(&'a self, actor: &'a Actor, to: &'a str) -> Answer<'a, ()>;
+    /// Tries now what waits for a destination (or `mail`).
+    fn retry_deliveries<'a>(&'a self, actor: &'a Actor, destination: &'a str) -> Answer<'a, ()>;
+    /// Where the operator's own copy of the admins' digest goes.
+    fn set_my_email<'a>(&'a self, actor: &'a Actor, email: &'a str) -> Answer<'a, ()>;
+    /// Whom a link in a mail is about.
+    fn unsubscribe_asks<'a>(&'a self, token: &'a str) -> Answer<'a, String>;
+    /// Does what such a link is for.
+    fn unsubscribe<'a>(&'a self, token: &'a str) -> Answer<'a, ()>;
 }

@@ -18,6 +18,7 @@ pub(crate) enum Section {
     Plugins,
     Checks,
     Owners,
+    Notifications,
     Audit,
 }
 
@@ -31,8 +32,11 @@ impl Section {
         (Self::Checks, "/checks", "Checks"),
     ];
     /// The second part of the navigation.
-    pub(crate) const SIDE: [(Self, &'static str, &'static str); 2] =
-        [(Self::Owners, "/owners", "Owners"), (Self::Audit, "/audit", "Audit log")];
+    pub(crate) const SIDE: [(Self, &'static str, &'static str); 3] = [
+        (Self::Owners, "/owners", "Owners"),
+        (Self::Notifications, "/settings/notifications", "Notifications"),
+        (Self::Audit, "/audit", "Audit log"),
+    ];
 }
 
 /// The frame of a page.
@@ -94,6 +98,14 @@ impl Chrome {
             "owner" => "The owner was saved.",
             "removed" => "The application was removed with everything that was stored about it.",
             "state" => "The state was saved.",
+            "destination-added" => "The destination was added. Send a test to see that it works.",
+            "destination" => "The destination was saved. What waits for it is tried now.",
+            "destination-paused" => "Paused. What is due meanwhile waits.",
+            "destination-resumed" => "Resumed. What waited is sent now.",
+            "destination-removed" => "The destination was removed with what waited for it.",
+            "test" => "A test is on its way. Reload this page to see what became of it.",
+            "retry" => "Everything that waits is tried now.",
+            "my-address" => "Your address was saved.",
             "owner-created" => "The owner was added.",
             _ => return self,
         };

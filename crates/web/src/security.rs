@@ -16,6 +16,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(crate) async fn headers(State(web): State<Web>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    // A mail that is looked at comes with a policy of its own.
+    let own = headers.get(header::CONTENT_SECURITY_POLICY).cloned();
     let mut set = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
@@ -28,6 +30,9 @@ pub(crate) async fn headers(State(web): State<Web>, request: Request, next: Next
     set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
     if web.config.https {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    if let Some(own) = own {
+        headers.insert(header::CONTENT_SECURITY_POLICY, own);
     }
     response
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::diagnosis::{Warning, ahead};
+use model::ahead;
+use model::diagnosis::Warning;
 use model::finding::Severity;
 use model::health::{SettledStatus, settled_status};
 use model::id::{InstanceId, OwnerId};
 use model::time::{Duration, Timestamp};
 use model::view::SeverityCounts;
-use model::words::{About, warning_says};
+use model::words::{About, warning_remedy, warning_says_at};
 use notify::address::Address;
 use notify::alert::{Change, FOLD, Sight, Watch};
 use notify::event::{self, Event, Kind, Subject, Subscription, Told};
@@ -165,10 +166,14 @@ impl Look<'_> {
         let mut groups: BTreeMap<&str, Vec<(&InstanceWithScans, String, String)>> = BTreeMap::new();
         for row in self.rows.iter().filter(|r| r.instance.facts.paused.is_none()) {
             let warnings = row.scans.iter().flat_map(|s| &s.warnings);
-            for warning in ahead(row.instance.identity.expires_at, warnings, self.now) {
+            let idles_at = self.context.idles_at(&row.instance);
+            for warning in ahead::fold(row.instance.identity.expires_at, idles_at, warnings, self.now) {
                 let Some(key) = key(&row.instance.id, &warning) else { continue };
                 if !self.told.contains(&key) {
-                    let says = warning_says(&warning).plain(self.now);
+                    let product = self.context.product(&row.instance.app);
+                    let says = warning_says_at(&warning, self.now)
+                        .then(warning_remedy(&warning, &product).says)
+                        .to_string();
                     groups.entry(row.instance.app.as_str()).or_default().push((row, key, says));
                 }
             }
@@ -323,6 +328,10 @@ fn key(instance: &InstanceId, warning: &Warning) -> Option<String> {
         Warning::CredentialExpires { at } => Some(format!("expires:{instance}:{}", at.0)),
         Warning::PermissionLost { permission } => Some(format!("lost:{instance}:{permission}")),
         Warning::Deprecated { request, .. } => Some(format!("deprecated:{instance}:{request}")),
+        Warning::Shrank { dataset, at, .. } => Some(format!("shrank:{instance}:{dataset}:{}", at.0)),
+        // Each use puts it off: the day moves, the warning is the same.
+        Warning::CredentialIdles { .. } => Some(format!("idles:{instance}")),
+        Warning::Slow { scan, .. } => Some(format!("slow:{instance}:{scan}")),
         Warning::RateBudget { .. } => None,
     }
 }

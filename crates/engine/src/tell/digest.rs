@@ -123,7 +123,10 @@ async fn make(
     }
     let until = now - SETTLING;
     let since = latest.map(|l| l.until);
-    let product = |app: &model::id::AppId| context.product(app);
+    let product = |i: &store::instances::Instance| digests::Product {
+        name: context.product(&i.app),
+        idles_at: context.idles_at(i),
+    };
     let applications = facts.applications(&context.db, &owed.recipient, since, until, now, &product).await?;
     let material =
         Material { name: owed.name.clone(), recipient: owed.recipient.clone(), since, until, applications };

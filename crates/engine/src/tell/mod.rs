@@ -18,6 +18,7 @@ use model::id::AppId;
 use model::time::{Duration, Timestamp};
 use notify::{Network, Trust};
 use serde::{Deserialize, Serialize};
+use store::instances::Instance;
 use store::{Db, StoreError, What};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
@@ -102,6 +103,14 @@ impl Context {
 
     pub(crate) fn product(&self, app: &AppId) -> String {
         self.catalog.app(app).map_or_else(|| app.to_string(), |a| a.manifest.name.clone())
+    }
+
+    /// When the credential of an instance ends for want of use, where the vendor does that.
+    pub(crate) fn idles_at(&self, instance: &Instance) -> Option<Timestamp> {
+        let app = self.catalog.app(&instance.app)?;
+        let days = app.auth(&instance.auth)?.expiry.as_ref()?.idle_days?;
+        let used = instance.credential_used_at.unwrap_or(instance.credential_set_at);
+        Some(used + Duration::days(i64::from(days)))
     }
 
     async fn drained(&self) {

@@ -51,7 +51,7 @@ pub(super) fn build(material: &Material, pace: &Pace, now: Timestamp, frame: &Fr
             String::new()
         },
         changed,
-        ahead: seen.iter().filter_map(|s| ahead(s.app, pace, frame)).collect(),
+        ahead: seen.iter().filter_map(|s| ahead(s.app, pace, now, frame)).collect(),
         home: frame.base.map(|base| format!("{base}/applications")),
         unsubscribe: frame.unsubscribe.map(str::to_owned),
         all_clear: material.is_all_clear(now),
@@ -257,8 +257,15 @@ fn changes(app: &Application, frame: &Frame<'_>) -> Option<Line> {
     (!says.is_empty()).then(|| Line { name: app.name.clone(), says, link: link(frame, app, "") })
 }
 
-fn ahead(app: &Application, pace: &Pace, frame: &Frame<'_>) -> Option<Line> {
-    let mut says: Vec<String> = app.warnings.iter().map(|w| plain(&words::warning_says(w), pace)).collect();
+fn ahead(app: &Application, pace: &Pace, now: Timestamp, frame: &Frame<'_>) -> Option<Line> {
+    let mut says: Vec<String> = app
+        .warnings
+        .iter()
+        .map(|w| {
+            let says = words::warning_says_at(w, now);
+            plain(&says.then(words::warning_remedy(w, &app.product).says), pace)
+        })
+        .collect();
     if let [first, ..] = app.exceptions.as_slice() {
         let n = app.exceptions.len() as u64;
         says.push(if n == 1 {

@@ -69,8 +69,12 @@ impl Ops {
         };
         let latest = digests::latest(self.db()).await.map_err(internal)?;
         let since = latest.get(recipient.key()).map(|l| l.until);
-        let product = |app: &model::id::AppId| {
-            self.0.catalog.app(app).map_or_else(|| app.to_string(), |a| a.manifest.name.clone())
+        let product = |i: &store::instances::Instance| {
+            let app = self.0.catalog.app(&i.app);
+            digests::Product {
+                name: app.map_or_else(|| i.app.to_string(), |a| a.manifest.name.clone()),
+                idles_at: app.and_then(|app| crate::fleet::idles_at(app, i)),
+            }
         };
         let applications =
             facts.applications(self.db(), recipient, since, now, now, &product).await.map_err(internal)?;

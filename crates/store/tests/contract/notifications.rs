@@ -224,7 +224,7 @@ on_both! {
         let hers = Recipient::Owner(owner.id.clone());
         let facts = digests::facts(&f.db, min(30)).await.unwrap();
         assert!(facts.concerns(&hers) && facts.concerns(&Recipient::Admins));
-        let product = |app: &model::id::AppId| app.as_str().to_uppercase();
+        let product = |i: &instances::Instance| digests::Product { name: i.app.as_str().to_uppercase(), idles_at: None };
         let seen = async |who: &Recipient, since: i64, until: i64| {
             facts.applications(&f.db, who, Some(min(since)), min(until), min(30), &product).await.unwrap()
         };

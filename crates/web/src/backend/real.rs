@@ -12,9 +12,9 @@ use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
     AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
-    Cut, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, OwnerInput,
-    OwnersPage, PluginPage, PluginsPage, PluginsQuery, PreflightPage, Session, SettingsPage, Shell,
-    SummaryPage,
+    Cut, DestinationInput, DigestPreview, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage,
+    HistoryQuery, NotificationsPage, OwnerInput, OwnersPage, PluginPage, PluginsPage, PluginsQuery,
+    PreflightPage, Session, SettingsPage, Shell, SummaryPage,
 };
 use ops::Ops;
 use secrecy::SecretString;
@@ -269,5 +269,55 @@ impl Backend for Ops {
         input: &'a OwnerInput,
     ) -> Answer<'a, ()> {
         Box::pin(self.update_owner(actor, owner, input))
+    }
+    fn notifications<'a>(&'a self, actor: &'a Actor) -> Answer<'a, NotificationsPage> {
+        Box::pin(self.notifications(actor))
+    }
+    fn digest_preview<'a>(&'a self, actor: &'a Actor, key: &'a str) -> Answer<'a, DigestPreview> {
+        Box::pin(self.digest_preview(actor, key))
+    }
+    fn create_destination<'a>(
+        &'a self,
+        actor: &'a Actor,
+        input: &'a DestinationInput,
+        secrets: Secrets,
+    ) -> Answer<'a, String> {
+        Box::pin(self.create_destination(actor, input, secrets))
+    }
+    fn update_destination<'a>(
+        &'a self,
+        actor: &'a Actor,
+        id: &'a str,
+        input: &'a DestinationInput,
+        secrets: Secrets,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.update_destination(actor, id, input, secrets))
+    }
+    fn pause_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.pause_destination(actor, id))
+    }
+    fn resume_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.resume_destination(actor, id))
+    }
+    fn remove_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.remove_destination(actor, id))
+    }
+    fn test_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.test_destination(actor, id))
+    }
+    fn test_mail_transport<'a>(&'a self, actor: &'a Actor, to: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.test_mail_transport(actor, to))
+    }
+    fn retry_deliveries<'a>(&'a self, actor: &'a Actor, destination: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.retry_deliveries(actor, destination))
+    }
+    fn set_my_email<'a>(&'a self, actor: &'a Actor, email: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.set_my_email(actor, email))
+    }
+    fn unsubscribe_asks<'a>(&'a self, token: &'a str) -> Answer<'a, String> {
+        Box::pin(self.unsubscribe_asks(token))
+    }
+    fn unsubscribe<'a>(&'a self, token: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.unsubscribe(token))
     }
 }

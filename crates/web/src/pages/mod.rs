@@ -8,6 +8,7 @@ mod checks;
 mod entrance;
 mod export;
 mod findings;
+mod notifications;
 pub(crate) mod onboard;
 mod owners;
 mod plugins;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Router<Web> {
         .merge(accounts::routes())
         .merge(plugins::routes())
         .merge(checks::routes())
+        .merge(notifications::routes())
         .merge(owners::routes())
         .merge(audit::routes())
 }

@@ -53,6 +53,8 @@ pages! {
     checks: "/checks";
     check: "/checks/github/github/org-requires-2fa";
     owners: "/owners";
+    notifications: "/settings/notifications";
+    digest: "/settings/notifications/digest";
     audit: "/audit";
 }
 

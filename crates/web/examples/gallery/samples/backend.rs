@@ -13,9 +13,10 @@ use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationHeader, ApplicationsPage, ApplicationsQuery,
     AuditPage, AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage,
-    CredentialInput, Cut, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery,
-    Mark, OwnerInput, OwnersPage, PluginPage, PluginsPage, PluginsQuery, PreflightPage, Refusal, RefusalKind,
-    Role, Session, SettingsPage, Shell, SummaryPage,
+    CredentialInput, Cut, DestinationInput, DigestPreview, DriftPage, FindingPage, FindingsPage,
+    FindingsQuery, HistoryPage, HistoryQuery, Mark, NotificationsPage, OwnerInput, OwnersPage, PluginPage,
+    PluginsPage, PluginsQuery, PreflightPage, Refusal, RefusalKind, Role, Session, SettingsPage, Shell,
+    SummaryPage,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use web::{Answer, Backend, Export, FindingsFormat, Format, Secrets, SignedIn};
@@ -373,5 +374,71 @@ impl Backend for Samples {
     }
     fn update_owner<'a>(&'a self, _: &'a Actor, owner: &'a OwnerId, input: &'a OwnerInput) -> Answer<'a, ()> {
         self.note(format!("owner {owner} is {} (active: {})", input.name, input.active))
+    }
+    fn notifications<'a>(&'a self, actor: &'a Actor) -> Answer<'a, NotificationsPage> {
+        let _ = actor;
+        answer(super::notifications::page())
+    }
+    fn digest_preview<'a>(&'a self, actor: &'a Actor, key: &'a str) -> Answer<'a, DigestPreview> {
+        let _ = actor;
+        answer(super::notifications::preview(key))
+    }
+    fn create_destination<'a>(
+        &'a self,
+        actor: &'a Actor,
+        input: &'a DestinationInput,
+        secrets: Secrets,
+    ) -> Answer<'a, String> {
+        let _ = (actor, input, secrets);
+        answer("d-new".to_owned())
+    }
+    fn update_destination<'a>(
+        &'a self,
+        actor: &'a Actor,
+        id: &'a str,
+        input: &'a DestinationInput,
+        secrets: Secrets,
+    ) -> Answer<'a, ()> {
+        let _ = (actor, input, secrets);
+        self.note(format!("update_destination {id}"))
+    }
+    fn pause_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
+        let _ = (actor,);
+        self.note(format!("pause_destination {id}"))
+    }
+    fn resume_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
+        let _ = (actor,);
+        self.note(format!("resume_destination {id}"))
+    }
+    fn remove_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
+        let _ = (actor,);
+        self.note(format!("remove_destination {id}"))
+    }
+    fn test_destination<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
+        let _ = (actor,);
+        self.note(format!("test_destination {id}"))
+    }
+    fn test_mail_transport<'a>(&'a self, actor: &'a Actor, to: &'a str) -> Answer<'a, ()> {
+        let _ = (actor,);
+        self.note(format!("test_mail_transport {to}"))
+    }
+    fn retry_deliveries<'a>(&'a self, actor: &'a Actor, destination: &'a str) -> Answer<'a, ()> {
+        let _ = (actor,);
+        self.note(format!("retry_deliveries {destination}"))
+    }
+    fn set_my_email<'a>(&'a self, actor: &'a Actor, email: &'a str) -> Answer<'a, ()> {
+        let _ = (actor,);
+        self.note(format!("set_my_email {email}"))
+    }
+    fn unsubscribe_asks<'a>(&'a self, token: &'a str) -> Answer<'a, String> {
+        if token == "good" {
+            return answer("Dana Reyes".to_owned());
+        }
+        let refused =
+            refusal(RefusalKind::NotFound, "This link does not work (any more).", "Use a newer mail.");
+        ready(Err(refused)).boxed()
+    }
+    fn unsubscribe<'a>(&'a self, token: &'a str) -> Answer<'a, ()> {
+        self.note(format!("unsubscribe {token}"))
     }
 }

@@ -4,6 +4,7 @@
 mod backend;
 mod fleet;
 mod inventory;
+mod notifications;
 mod questions;
 mod runs;
 mod scans;
