@@ -32,7 +32,7 @@ mod watch;
 
 pub use clock::Clock;
 pub use outbound::{Heard, Outbound, OutboundConfig, OutboundError, Posted, ResolveOverride, Tap};
-pub use preflight::Preflight;
+pub use preflight::{Checkup, Preflight, Tried};
 pub use progress::{Checkpoint, Collected, DatasetState, Done, Progress, Quiet, RunRequest, SWEEP_REQUESTS};
 pub use sweep::Sweep;
 pub use target::{Credential, OriginError, Origins, Target, console};
@@ -51,6 +51,18 @@ pub async fn preflight(
     clock: &dyn Clock,
 ) -> Result<Preflight, Fault> {
     preflight::preflight(outbound, target, credential, clock).await
+}
+
+/// Climbs the ladder without a scan: name, address, TCP, TLS, HTTP, who the credential is, what it may read, and the first page
+/// of one required dataset of each of `kinds`. Never an error: what did not hold is told.
+pub async fn checkup(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+    kinds: &[model::scan::ScanKind],
+) -> Checkup {
+    preflight::checkup(outbound, target, credential, clock, kinds).await
 }
 
 /// Whether the credential is accepted, by one cheap request (and those that buy its token).

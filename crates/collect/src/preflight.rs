@@ -75,6 +75,85 @@ pub(crate) async fn preflight(
     }
 }
 
+/// What a look at the way to an application found, without a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkup {
+    /// Which tenant, as whom; `None` when the vendor did not come to accept the credential.
+    pub preflight: Option<Preflight>,
+    /// What ended it before any scan could be looked at.
+    pub fault: Option<Fault>,
+    /// Each scan that was asked about, in that order.
+    pub scans: Vec<Tried>,
+    /// Requests it took.
+    pub requests: u32,
+}
+
+/// Whether a scan could read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// The scan.
+    pub kind: ScanKind,
+    /// The required dataset whose first page was read; `None` where it could not come to that.
+    pub dataset: Option<String>,
+    /// What it could not climb; `None`: everything held.
+    pub fault: Option<Fault>,
+}
+
+/// See [`crate::checkup()`].
+pub(crate) async fn checkup(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+    kinds: &[ScanKind],
+) -> Checkup {
+    let deadline = clock.now() + PATIENCE;
+    let nothing = |fault| Checkup { preflight: None, fault: Some(fault), scans: Vec::new(), requests: 0 };
+    let session = match Session::new(outbound, target, credential, clock, deadline, None) {
+        Ok(session) => session,
+        Err(fault) => return nothing(*fault),
+    };
+    let preflight = match check(&session).await {
+        Ok(preflight) => preflight,
+        Err(halt) => {
+            return Checkup { requests: session.cost().requests, ..nothing(plain(halt, &session)) };
+        }
+    };
+    let mut scans = Vec::new();
+    for kind in kinds {
+        let lacking = preflight.readiness.iter().find(|r| r.kind == *kind && !r.ready);
+        scans.push(match lacking {
+            Some(lacking) => Tried { kind: *kind, dataset: None, fault: Some(lacks(&session, lacking)) },
+            None => read_first(&session, *kind).await,
+        });
+    }
+    Checkup { preflight: Some(preflight), fault: None, scans, requests: session.cost().requests }
+}
+
+fn lacks(session: &Session<'_>, lacking: &Readiness) -> Fault {
+    let detail = format!("The credential lacks what the {} needs", lacking.kind.title());
+    let fault = Fault::local(FailureCause::Permission, Rung::Authenticated, detail, session.clock.now());
+    Fault { needs: lacking.missing.clone(), ..fault }
+}
+
+/// Reads the first page of the first required dataset of a scan that can be read without another.
+async fn read_first(session: &Session<'_>, kind: ScanKind) -> Tried {
+    let mut required = offered(session).filter(|d| d.spec.required.contains(&kind));
+    let first = required.find_map(|dataset| {
+        let request = dataset.requests.iter().position(|r| r.spec.for_each.is_none())?;
+        Some((dataset, request))
+    });
+    let Some((dataset, request)) = first else { return Tried { kind, dataset: None, fault: None } };
+    let sink = Sink::new(&Quiet, session.clock, &dataset.spec.name, 0, 0, false);
+    let read = Lister::new(session, dataset, &sink, None).first_page(request).await;
+    let fault = match read.end {
+        End::Fault(fault) => Some(*fault),
+        End::Wait(until) => Some(plain(Halt::Wait(until), session)),
+        _ => None,
+    };
+    Tried { kind, dataset: Some(dataset.spec.title.clone()), fault }
+}
+
 async fn check(session: &Session<'_>) -> Result<Preflight, Halt> {
     let (tenant_uid, tenant_name) = identify(session).await?;
     let subject = match &session.auth.subject {

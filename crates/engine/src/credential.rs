@@ -2,10 +2,9 @@
 
 use model::id::InstanceId;
 use model::scan::FailureCause;
-use model::schedule::after_refused_try;
 use model::time::Duration;
 use store::StoreError;
-use store::instances::{self, lift_suspension, update_facts};
+use store::instances::{self, lift_suspension, take_try, tried_in_vain};
 
 use crate::context::Context;
 use crate::worker::Ended;
@@ -24,19 +23,9 @@ pub(crate) async fn try_suspended(context: &Context, id: &InstanceId) -> Result<
         return Ok(Ended::Nothing);
     };
     let Some(app) = context.catalog.app(&row.instance.app) else { return Ok(Ended::Nothing) };
-    let mut taken = before.clone();
-    taken.next_try_at = now + TAKES;
-    let facts = update_facts(&context.db, id, &|facts| {
-        let mut facts = facts.clone();
-        if facts.suspension.as_ref() == Some(&before) {
-            facts.suspension = Some(taken.clone());
-        }
-        facts
-    })
-    .await?;
-    if facts.suspension.as_ref() != Some(&taken) {
+    let Some(taken) = take_try(&context.db, id, &before, now + TAKES).await? else {
         return Ok(Ended::Nothing);
-    }
+    };
     let tried = match context.contact(app, &row.instance).await? {
         Ok(contact) => {
             context.collector.authenticate(&contact.target, &contact.credential, context.clock.as_ref()).await
@@ -54,16 +43,7 @@ pub(crate) async fn try_suspended(context: &Context, id: &InstanceId) -> Result<
         Err(fault) => {
             tracing::info!(instance = %id, cause = %fault.cause, "the suspended credential was tried in vain");
             let refused = fault.cause == FailureCause::Credentials;
-            let next = after_refused_try(&before, refused, now);
-            update_facts(&context.db, id, &|facts| {
-                let mut facts = facts.clone();
-                // A credential that was replaced meanwhile is another one: what was learned is not about it.
-                if facts.credential_version == version && facts.suspension.as_ref() == Some(&taken) {
-                    facts.suspension = Some(next.clone());
-                }
-                facts
-            })
-            .await?;
+            tried_in_vain(&context.db, id, version, (&before, &taken), refused, now).await?;
         }
     }
     Ok(Ended::Done)

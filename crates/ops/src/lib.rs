@@ -8,6 +8,7 @@ mod application;
 mod applications;
 mod change;
 mod checks;
+mod checkup;
 mod download;
 mod draft;
 mod findings;
@@ -81,6 +82,7 @@ struct Inner {
     passwords: password::Passwords,
     attempts: sign_in::Attempts,
     drafts: draft::Drafts,
+    checkups: checkup::Checkups,
     fleet: fleet::Fleet,
     changed: broadcast::Sender<Changed>,
 }
@@ -103,6 +105,7 @@ impl Ops {
             passwords,
             attempts: sign_in::Attempts::default(),
             drafts: draft::Drafts::default(),
+            checkups: checkup::Checkups::default(),
             fleet: fleet::Fleet::default(),
             changed: broadcast::channel(256).0,
             db: config.db,

@@ -415,7 +415,7 @@ impl Ops {
     }
 }
 
-fn known_app(member: &Member) -> Result<Arc<App>> {
+pub(crate) fn known_app(member: &Member) -> Result<Arc<App>> {
     member.app.clone().ok_or_else(|| {
         conflict(
             format!("The catalogue no longer has the product {}.", member.row.instance.app),

@@ -59,6 +59,17 @@ pub(crate) fn fault_view(member: &Member, fault: Fault, now: Timestamp) -> Fault
     FaultView { ladder, remedy: remedy.says.plain(now), who_can: remedy.who, fault }
 }
 
+/// The ladder of a look at which everything held.
+pub(crate) fn whole_ladder(subject: &str, dataset: &str) -> Vec<RungView> {
+    let detail = |rung| match rung {
+        Rung::Authenticated if !subject.is_empty() => format!("as {subject}"),
+        Rung::Dataset => dataset.to_owned(),
+        _ => String::new(),
+    };
+    let held = |rung| RungView { rung, state: RungState::Held, detail: detail(rung) };
+    Rung::LADDER.into_iter().map(held).collect()
+}
+
 fn rung_state(state: words::RungState) -> RungState {
     match state {
         words::RungState::Held => RungState::Held,

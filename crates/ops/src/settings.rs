@@ -68,6 +68,7 @@ impl Ops {
                 accounts: removal.accounts,
                 plugins: removal.plugins,
             },
+            checkup: self.0.checkups.latest(id, now),
             may_change: actor.role == Role::Admin,
         })
     }

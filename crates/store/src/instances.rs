@@ -18,7 +18,10 @@ use crate::sql::{Row, Tx, args, statements, to_json};
 
 pub(crate) mod credential;
 
-pub use credential::{NewCredential, credential, hash_key, lift_suspension, reauthenticate, set_identity};
+pub use credential::{
+    NewCredential, credential, hash_key, lift_suspension, reauthenticate, set_identity, take_try,
+    tried_in_vain,
+};
 
 /// The columns that [`read`] wants.
 macro_rules! instance_columns {

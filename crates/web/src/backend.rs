@@ -180,6 +180,8 @@ pub trait Backend: Send + Sync + 'static {
         instance: &'a InstanceId,
         kind: ScanKind,
     ) -> Answer<'a, ()>;
+    /// Climbs the ladder to the application without a scan; the settings page shows what was found.
+    fn check_now<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()>;
     /// How often a scan runs.
     fn set_interval<'a>(
         &'a self,

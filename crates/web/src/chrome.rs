@@ -89,6 +89,7 @@ impl Chrome {
             "reauthenticated" => "The credential was replaced. Every enabled scan starts now.",
             "scan-now" => "The scan was requested. It starts as soon as a worker is free.",
             "cancel" => "The scan is being cancelled. A cancelled run has no outcome.",
+            "check-now" => "It was checked. What was found stands under Credential.",
             "check-again" => "The permissions are there. The scan is enabled and starts now.",
             "interval" => "The interval was saved.",
             "agree-empty" => "Noted: the list is empty now. The next scan counts it as read.",

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ApplicationHeader, DayBar, Html, Known, OwnerRef, RunRow, Status};
+use super::{ApplicationHeader, DayBar, FaultView, Html, Known, Link, OwnerRef, RunRow, RungView, Status};
 use crate::scan::ScanKind;
 use crate::time::{Duration, Timestamp};
 use crate::words::Sentence;
@@ -32,8 +32,38 @@ pub struct SettingsPage {
     pub origins: Vec<String>,
     /// What removing deletes.
     pub removal: Removal,
+    /// The latest "Check now" of the last hour.
+    pub checkup: Option<CheckupView>,
     /// The operator may change things here.
     pub may_change: bool,
+}
+
+/// What "Check now" found: the way to the application climbed without a scan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckupView {
+    /// When.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub by: String,
+    /// What came of it, in one sentence.
+    pub says: String,
+    /// What ended it before any scan could be looked at.
+    pub fault: Option<FaultView>,
+    /// Each enabled scan.
+    pub scans: Vec<CheckupScan>,
+    /// The vendor's console, where what is wrong can be put right.
+    pub console: Option<Link>,
+}
+
+/// Whether an enabled scan could read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckupScan {
+    /// Which.
+    pub kind: ScanKind,
+    /// The rungs, all of which held where there is no fault.
+    pub ladder: Vec<RungView>,
+    /// What did not hold, and what to do.
+    pub fault: Option<FaultView>,
 }
 
 /// One scan on the settings page.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::credential::Identity;
-use model::health::Enablement;
+use model::health::{Enablement, Suspension};
 use model::id::{AppId, InstanceId};
 use model::scan::ScanKind;
 use model::time::Timestamp;
@@ -171,6 +171,54 @@ pub async fn lift_suspension(
     tx.commit().await?;
     db.announce(Some(id), What::Instance);
     Ok(true)
+}
+
+/// Takes the one cheap authentication request that a suspended credential is allowed: nobody else makes it before `until`.
+/// What is stored then; `None`: the suspension is not `before` (any more), so that another has taken it or it is over.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn take_try(
+    db: &Db,
+    id: &InstanceId,
+    before: &Suspension,
+    until: Timestamp,
+) -> Result<Option<Suspension>, StoreError> {
+    let taken = Suspension { next_try_at: until, ..before.clone() };
+    let facts = super::update_facts(db, id, &|facts| {
+        let mut facts = facts.clone();
+        if facts.suspension.as_ref() == Some(before) {
+            facts.suspension = Some(taken.clone());
+        }
+        facts
+    })
+    .await?;
+    Ok((facts.suspension.as_ref() == Some(&taken)).then_some(taken))
+}
+
+/// Notes that a request that was taken by [`take_try`] did not lift the suspension. Only a refusal climbs the ladder of
+/// waits. A credential that was replaced meanwhile is another one: what was learned is not about it.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn tried_in_vain(
+    db: &Db,
+    id: &InstanceId,
+    credential_version: i64,
+    (before, taken): (&Suspension, &Suspension),
+    refused: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let next = model::schedule::after_refused_try(before, refused, now);
+    super::update_facts(db, id, &|facts| {
+        let mut facts = facts.clone();
+        if facts.credential_version == credential_version && facts.suspension.as_ref() == Some(taken) {
+            facts.suspension = Some(next.clone());
+        }
+        facts
+    })
+    .await
+    .map(drop)
 }
 
 /// Notes what a credential was found to be when it was verified again (permissions, expiry). `false`: it belongs to

@@ -214,6 +214,9 @@ impl Backend for Ops {
     ) -> Answer<'a, ()> {
         Box::pin(self.check_again(actor, instance, kind))
     }
+    fn check_now<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()> {
+        Box::pin(self.check_now(actor, instance))
+    }
     fn set_interval<'a>(
         &'a self,
         actor: &'a Actor,

@@ -321,6 +321,9 @@ impl Backend for Samples {
     fn check_again<'a>(&'a self, _: &'a Actor, id: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()> {
         self.note(format!("check {id} {kind} again"))
     }
+    fn check_now<'a>(&'a self, _: &'a Actor, id: &'a InstanceId) -> Answer<'a, ()> {
+        self.note(format!("check {id} now"))
+    }
     fn set_interval<'a>(
         &'a self,
         _: &'a Actor,

@@ -5,11 +5,11 @@ use model::finding::Severity;
 use model::scan::{RunOutcome, ScanKind};
 use model::time::Duration;
 use model::view::{
-    ApplicationHeader, CatalogueApp, CatalogueAppsPage, CheckTotals, CredentialCard, CredentialFormPage,
-    CredentialInput, DriftPage, DriftRow, Facet, FacetChoice, FormChoice, HistoryPage, HistoryQuery, Html,
-    InputField, InstanceRef, InventorySummary, Known, Mark, PausedView, PermissionRow, PreflightPage,
-    ReadinessRow, Removal, RunningView, ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage,
-    ShrunkView, SummaryPage, Unjudged,
+    ApplicationHeader, CatalogueApp, CatalogueAppsPage, CheckTotals, CheckupScan, CheckupView,
+    CredentialCard, CredentialFormPage, CredentialInput, DriftPage, DriftRow, Facet, FacetChoice, FormChoice,
+    HistoryPage, HistoryQuery, Html, InputField, InstanceRef, InventorySummary, Known, Link, Mark,
+    PausedView, PermissionRow, PreflightPage, ReadinessRow, Removal, RungState, RungView, RunningView,
+    ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage, ShrunkView, SummaryPage, Unjudged,
 };
 use model::words::Sentence;
 
@@ -213,6 +213,12 @@ fn card(header: &ApplicationHeader, mark: &ScanMark) -> ScanCard {
     }
 }
 
+/// A ladder of which every rung held.
+fn held() -> Vec<RungView> {
+    let rung = |rung| RungView { rung, state: RungState::Held, detail: String::new() };
+    model::diagnosis::Rung::LADDER.into_iter().map(rung).collect()
+}
+
 pub(crate) fn settings(header: ApplicationHeader, may_change: bool) -> SettingsPage {
     let paused = (header.status.mark == Mark::Paused)
         .then(|| PausedView { since: ago(Duration::days(20)), by: "Dana Reyes".to_owned() });
@@ -225,6 +231,19 @@ pub(crate) fn settings(header: ApplicationHeader, may_change: bool) -> SettingsP
             excess,
         };
     use ScanKind::{Accounts, Config, Plugins};
+    let broken =
+        runs::run(ScanKind::Accounts, RunOutcome::Failed(model::scan::FailureCause::Permission), 1).fault;
+    let checkup = matches!(header.status.mark, Mark::Unhealthy).then(|| CheckupView {
+        at: ago(Duration::minutes(3)),
+        by: "Dana Osei".to_owned(),
+        says: "GitHub knows the credential, but it could not read for: Risky Account Scan.".to_owned(),
+        fault: None,
+        scans: vec![
+            CheckupScan { kind: ScanKind::Config, ladder: held(), fault: None },
+            CheckupScan { kind: ScanKind::Accounts, ladder: Vec::new(), fault: broken },
+        ],
+        console: Some(Link { title: "Open GitHub".to_owned(), href: "https://github.com".to_owned() }),
+    });
     SettingsPage {
         now: now(),
         scans: marks(&header).iter().map(|m| card(&header, m)).collect(),
@@ -255,6 +274,7 @@ pub(crate) fn settings(header: ApplicationHeader, may_change: bool) -> SettingsP
         entered: vec![("Organisation".to_owned(), header.instance.tenant.clone())],
         origins: vec!["https://api.github.com".to_owned()],
         removal: Removal { findings: 78, runs: 3_120, accounts: 1_284, plugins: 31 },
+        checkup,
         may_change,
         header,
     }

@@ -28,6 +28,7 @@ pub(super) fn routes() -> Router<Web> {
         .route("/applications/{id}/scans/{kind}/cancel", post(cancel))
         .route("/applications/{id}/scans/{kind}/check-again", post(check_again))
         .route("/applications/{id}/scans/{kind}/interval", post(interval))
+        .route("/applications/{id}/check-now", post(check_now))
         .route("/applications/{id}/agree-empty", post(agree_empty))
         .route("/applications/{id}/pause", post(pause))
         .route("/applications/{id}/resume", post(resume))
@@ -105,6 +106,16 @@ async fn check_again(
 ) -> Result<Response, Failure> {
     let (id, kind) = (InstanceId::from(id), kind(&word)?);
     change(&id, "check-again", web.backend.check_again(form.signed.actor(), &id, kind)).await
+}
+
+async fn check_now(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
+    let id = InstanceId::from(id);
+    web.backend.check_now(form.signed.actor(), &id).await?;
+    Ok(Redirect::to(&address(&id, "/settings?done=check-now#h-checkup")).into_response())
 }
 
 async fn interval(
