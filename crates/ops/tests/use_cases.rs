@@ -292,3 +292,88 @@ async fn owners_are_checked_and_exports_are_whole_files() {
     assert_eq!(json, serde_json::json!([]));
     assert!(export(Format::Csv).await.starts_with("id,application,product"));
 }
+
+#[tokio::test]
+async fn check_now_climbs_the_ladder_without_a_scan_and_not_too_often() {
+    let bed = bed().await;
+    let id = bed.onboarded().await;
+    let auditor = Actor { role: Role::Auditor, ..command_line() };
+    let refused = bed.ops.check_now(&auditor, &id).await.expect_err("refused");
+    assert_eq!(refused.kind, RefusalKind::Forbidden);
+    let before = store::instances::get(&bed.db, &id).await.expect("there").scans;
+    bed.ops.check_now(&command_line(), &id).await.expect("checked");
+    let page = bed.ops.settings(&command_line(), &id).await.expect("a page");
+    let checkup = page.checkup.expect("just made");
+    assert!(checkup.says.starts_with("Every rung held"), "{}", checkup.says);
+    assert_eq!((checkup.fault, checkup.scans.len()), (None, 3));
+    for scan in &checkup.scans {
+        assert_eq!((scan.fault.as_ref(), scan.ladder.len()), (None, 8), "{:?}", scan.kind);
+    }
+    let after = store::instances::get(&bed.db, &id).await.expect("there").scans;
+    assert_eq!(before, after, "no fact of a scan changes");
+    let again = bed.ops.check_now(&command_line(), &id).await.expect_err("too soon");
+    assert_eq!(again.kind, RefusalKind::Conflict);
+    assert_eq!(bed.actions().await.iter().filter(|a| *a == "checked").count(), 1);
+}
+
+#[tokio::test]
+async fn check_now_says_how_far_a_revoked_token_got() {
+    let bed = bed().await;
+    let id = bed.onboarded().await;
+    bed.acme.tenant().vendor.tokens.get_mut("first").expect("there").valid = false;
+    bed.ops.check_now(&command_line(), &id).await.expect("checked");
+    let checkup = bed.ops.settings(&command_line(), &id).await.expect("a page").checkup.expect("just made");
+    let view = checkup.fault.expect("refused");
+    assert_eq!(view.fault.cause, model::scan::FailureCause::Credentials);
+    assert_eq!(view.fault.status, Some(401));
+    let broke: Vec<_> = view
+        .ladder
+        .iter()
+        .filter(|rung| rung.state == model::view::RungState::Broke)
+        .map(|rung| rung.rung)
+        .collect();
+    assert_eq!(broke, [model::diagnosis::Rung::Authenticated]);
+    assert!(view.remedy.contains("Reauthenticate"), "{}", view.remedy);
+    let facts = store::instances::get(&bed.db, &id).await.expect("there").instance.facts;
+    assert_eq!(facts.credential_failures_in_a_row, 0, "a look counts as no run");
+}
+
+#[tokio::test]
+async fn check_now_is_the_one_request_of_a_suspended_credential() {
+    let bed = bed().await;
+    let id = bed.onboarded().await;
+    let suspended = model::health::Suspension {
+        since: NOW - Duration::hours(2),
+        tries: 0,
+        next_try_at: NOW + Duration::minutes(30),
+    };
+    store::instances::update_facts(&bed.db, &id, &|facts| model::health::InstanceFacts {
+        suspension: Some(suspended.clone()),
+        ..facts.clone()
+    })
+    .await
+    .expect("written");
+    bed.acme.tenant().vendor.tokens.get_mut("first").expect("there").valid = false;
+    bed.ops.check_now(&command_line(), &id).await.expect("checked");
+    let facts = store::instances::get(&bed.db, &id).await.expect("there").instance.facts;
+    let now = facts.suspension.expect("still suspended");
+    assert_eq!(
+        now,
+        model::schedule::after_refused_try(&suspended, true, NOW),
+        "it climbs as the timed one does"
+    );
+
+    let other = self::bed().await;
+    let id = other.onboarded().await;
+    store::instances::update_facts(&other.db, &id, &|facts| model::health::InstanceFacts {
+        suspension: Some(suspended.clone()),
+        ..facts.clone()
+    })
+    .await
+    .expect("written");
+    other.ops.check_now(&command_line(), &id).await.expect("checked");
+    let facts = store::instances::get(&other.db, &id).await.expect("there").instance.facts;
+    assert_eq!(facts.suspension, None);
+    let checkup = other.ops.settings(&command_line(), &id).await.expect("a page").checkup.expect("just made");
+    assert!(checkup.says.contains("suspension is lifted"), "{}", checkup.says);
+}
