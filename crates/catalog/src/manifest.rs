@@ -203,6 +203,9 @@ pub struct Rpc {
 pub struct Limits {
     /// Requests of one run.
     pub requests: u32,
+    /// Requests of one run for datasets with `refresh_hours`, where the vendor allows more than the usual few hundred. As
+    /// many runs as a day has should read everything once.
+    pub sweep_requests: Option<u32>,
     /// Pages of one listing.
     pub pages: u32,
     /// Records of one dataset.
@@ -219,6 +222,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             requests: 5_000,
+            sweep_requests: None,
             pages: 1_000,
             records: 200_000,
             answer_mib: 32,

@@ -53,7 +53,7 @@ impl RunRequest {
     }
 }
 
-/// The usual value of [`RunRequest::sweep_requests`].
+/// The usual value of [`RunRequest::sweep_requests`]; a manifest may allow more (`limits.sweep_requests`).
 pub const SWEEP_REQUESTS: u32 = 600;
 
 /// What a run has read since the part before: to be stored under (run, dataset, part) as long as the run is open.

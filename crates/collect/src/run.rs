@@ -171,7 +171,9 @@ impl<'r, 'a> Run<'r, 'a> {
     ) -> Option<BTreeMap<String, Sweep>> {
         let hash_key = self.hash_key;
         let mut sweeps = BTreeMap::new();
-        let mut left = request.sweep_requests;
+        // Where nothing is to be swept, nothing is; else the vendor's own measure, if it is the greater.
+        let own = self.session.target.app.manifest.limits.sweep_requests.unwrap_or(0);
+        let mut left = if request.sweep_requests == 0 { 0 } else { request.sweep_requests.max(own) };
         let mut count = specs.iter().filter(|s| s.spec.refresh_hours.is_some()).count();
         for spec in specs {
             let name = spec.spec.name.clone();

@@ -223,6 +223,7 @@ fn limits(cx: &mut Context<'_>) {
     let limits = &cx.manifest.limits;
     for (key, value, most) in [
         ("requests", limits.requests, 1_000_000),
+        ("sweep_requests", limits.sweep_requests.unwrap_or(1), limits.requests),
         ("pages", limits.pages, 100_000),
         ("records", limits.records, 10_000_000),
         ("answer_mib", limits.answer_mib, 256),

@@ -324,6 +324,22 @@ async fn a_sweep_advances_across_runs_and_then_refreshes_what_is_old() {
 }
 
 #[tokio::test]
+async fn a_manifest_may_allow_more_of_a_sweep_at_once() {
+    let text = manifest(&hooks("refresh_hours = 24"));
+    let text = text.replace("[identity]", "[limits]\nsweep_requests = 3\n\n[identity]");
+    let app = app(&text);
+    let server = Server::start(|seen| match seen.path.as_str() {
+        "/api/repos" => json(Json::Array((0..5).map(|n| repo(&format!("r{n}"), json!(false))).collect())),
+        _ => hook(seen),
+    })
+    .await;
+    for (asked, read) in [(2, 3), (4, 4), (0, 0)] {
+        let done = sweep_run(&app, &server, BTreeMap::new(), asked).await;
+        assert_eq!(dataset(&done, "hooks").availability, Availability::Sweeping { read, of: 5 });
+    }
+}
+
+#[tokio::test]
 async fn a_sweep_forgets_what_is_gone_and_asks_on_condition() {
     let app = app(&manifest(&hooks("refresh_hours = 1")));
     let server = Server::start(|seen| match (seen.path.as_str(), seen.header("if-none-match")) {
