@@ -9,6 +9,7 @@ use model::dataset::Availability;
 use model::time::Timestamp;
 use model::value::{List, Record, Shape, Value};
 
+use crate::identify::{Identities, Whose, fill, whose};
 use crate::merge;
 use crate::reading::Reading;
 
@@ -36,6 +37,8 @@ pub(crate) struct Canonical {
     pub(crate) not_applicable: Option<String>,
     /// The unread datasets that may tell more of a record, by its position.
     doubts: BTreeMap<usize, Vec<String>>,
+    /// The field of an account for which it is not known whose it is, by the record's position.
+    pub(crate) lacks: BTreeMap<usize, &'static str>,
     /// Datasets with records that have no id.
     nameless: BTreeSet<String>,
     mapped: bool,
@@ -59,6 +62,11 @@ impl Canonical {
         self.by_id.get(id).and_then(|at| self.doubts.get(at)).map_or(&[], Vec::as_slice)
     }
 
+    /// The position of a record, by its id.
+    pub(crate) fn position_of(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
     /// Whether these are all there are.
     pub(crate) const fn is_complete(&self) -> bool {
         self.mapped && self.lack.is_none() && self.not_applicable.is_none()
@@ -66,7 +74,7 @@ impl Canonical {
 }
 
 impl Canonicals {
-    pub(crate) fn of(reading: &Reading<'_>, now: Timestamp) -> Self {
+    pub(crate) fn of(reading: &Reading<'_>, identities: &Identities<'_>, now: Timestamp) -> Self {
         let settings = settings(reading);
         let made = |specs: &[MappingSpec], shape: &Arc<Shape>, merge: merge::Merge| {
             // A scan that reads none of its sources does not make it.
@@ -77,7 +85,8 @@ impl Canonicals {
         let mut plugins = made(&reading.app.plugins, &model::plugin::SHAPE, merge::plugin);
         doubt(&mut plugins, reading);
         grade(&mut plugins, reading.app);
-        let accounts = made(&reading.app.accounts, &model::account::SHAPE, merge::account);
+        let mut accounts = made(&reading.app.accounts, &model::account::SHAPE, merge::account);
+        identify(&mut accounts, reading.app, identities, now);
         Self { settings, accounts, plugins }
     }
 }
@@ -100,6 +109,7 @@ fn make(
         not_applicable: None,
         mapped: !specs.is_empty(),
         doubts: BTreeMap::new(),
+        lacks: BTreeMap::new(),
         nameless: BTreeSet::new(),
         by_id: BTreeMap::new(),
     };
@@ -242,6 +252,26 @@ fn beginnings(source: &str) -> Option<Vec<&str>> {
         all.push(beginning);
     }
     Some(all)
+}
+
+/// Fills the fields `identity...`.
+fn identify(accounts: &mut Canonical, app: &App, identities: &Identities<'_>, now: Timestamp) {
+    let position = |name: &str| model::account::SHAPE.field(name).map(|(at, _)| at);
+    // Which fields an application fills depends on the dataset that a record comes from.
+    let mut mapped: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for spec in &app.accounts {
+        mapped.entry(&spec.from).or_default().extend(spec.fields.iter().map(|(at, _)| *at));
+    }
+    for (at, (record, (source, _))) in accounts.records.iter_mut().zip(&accounts.sources).enumerate() {
+        let fills = |name: &str| {
+            position(name).is_some_and(|at| mapped.get(source.as_str()).is_some_and(|all| all.contains(&at)))
+        };
+        let whose = whose(identities, record, &fills, now);
+        if let Whose::Lacks(field) = whose {
+            accounts.lacks.insert(at, field);
+        }
+        fill(record, &whose);
+    }
 }
 
 /// Fills `grade`: the highest grade of a plugin's scopes. A scope that nobody has graded may be the highest, unless one is

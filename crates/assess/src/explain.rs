@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use catalog::{Check, Over};
 use expr::{DatasetView, Evaluation, FieldUse, Inputs, Missing, Place, UnknownUse};
+use model::account::MATCHED;
 use model::dataset::Availability;
 use model::finding::{Evidence, Json, Outcome};
 use model::time::Timestamp;
@@ -126,9 +127,23 @@ impl Explainer<'_> {
         if lack.place.dataset.is_some() || lack.why != Missing::Unknown {
             return None;
         }
-        let field = lack.place.path.split(['.', '[']).next()?;
+        let mut field = lack.place.path.split(['.', '[']).next()?;
         // A grade is made from the scopes, so that it lacks what they lack.
-        let field = if field == "grade" { "scopes" } else { field };
+        if field == "grade" {
+            field = "scopes";
+        }
+        if self.check.over == Over::Account && MATCHED.contains(&field) {
+            let at = made.position_of(name)?;
+            match made.lacks.get(&at) {
+                // Whose it is hangs on a field that is mapped: why that one is not known is the reason.
+                Some(root) => field = root,
+                None => {
+                    let note = made.records.get(at)?.get(&made.shape, "identity_note").as_str()?;
+                    let why = Missing::IncompleteDataset(note.into());
+                    return Some(vec![UnknownUse { place: lack.place.clone(), why }]);
+                }
+            }
+        }
         let (at, _) = made.shape.field(field)?;
         let (source, position) = made.source_of(name)?;
         let record = self.reading.datasets.get(source.as_str())?.records().get(*position)?;

@@ -4,8 +4,10 @@
 //! cannot be known is in the answer as inconclusive, with the reason.
 
 mod canonical;
+mod directories;
 mod drift;
 mod explain;
+mod identify;
 mod judge;
 mod merge;
 mod reading;
@@ -23,6 +25,8 @@ use model::time::{Duration, Timestamp};
 use model::value::{Record, Value};
 
 use crate::canonical::{Canonical, Canonicals};
+pub use crate::directories::Directories;
+pub use crate::identify::Identities;
 use crate::reading::Reading;
 
 /// What is configured for the tenancy that was scanned.
@@ -49,6 +53,8 @@ pub struct Prior<'a> {
     pub datasets: BTreeMap<&'a str, PriorDataset<'a>>,
     /// Datasets that were found empty after having had 10 or more records.
     pub emptied: BTreeMap<&'a str, Emptied>,
+    /// What the organisation's identity providers know.
+    pub identities: Identities<'a>,
 }
 
 /// A finding that was open before the run.
@@ -156,7 +162,7 @@ pub fn assess(
 ) -> Assessment {
     let reading = Reading::of(snapshot, app, instance, prior, now);
     let (outcome, fault) = reading.outcome(now);
-    let canonical = Canonicals::of(&reading, now);
+    let canonical = Canonicals::of(&reading, &prior.identities, now);
     let verdicts = judge::all(&reading, &canonical, prior, now, detail);
     let (resolved, stale) = resolve::findings(prior, &verdicts);
     let subjects = |kind, made: &Canonical| {

@@ -23,7 +23,9 @@ fn accounts() -> Run {
 fn known(subjects: &assess::Subjects, shape: &model::value::Shape) -> Vec<Json> {
     let plain = |json: Json| {
         let Json::Object(object) = json else { panic!("a record is an object") };
-        Json::Object(object.into_iter().filter(|(_, value)| value.get("$unknown").is_none()).collect())
+        // Whose they are is not known here, and why is said of each.
+        let known = object.into_iter().filter(|(name, _)| name != "identity_note");
+        Json::Object(known.filter(|(_, value)| value.get("$unknown").is_none()).collect())
     };
     subjects.records.iter().map(|r| plain(r.to_json(shape))).collect()
 }

@@ -140,8 +140,12 @@ fn judge(
     let emptied = prior.shrunk.iter().map(|(name, shrunk)| {
         (name.as_str(), Emptied { first_at: shrunk.first_at, agreed: shrunk.agreed_at.is_some() })
     });
-    let known =
-        assess::Prior { open: open.collect(), datasets: datasets.collect(), emptied: emptied.collect() };
+    let known = assess::Prior {
+        open: open.collect(),
+        datasets: datasets.collect(),
+        emptied: emptied.collect(),
+        identities: Default::default(),
+    };
     let instance = assess::Instance {
         tenant_uid: &row.instance.identity.tenant_uid,
         auth: &row.instance.auth,

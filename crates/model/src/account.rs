@@ -28,8 +28,18 @@ pub static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
         ("last_active_at", Type::Timestamp), // null: known never to have been active
         ("invited_at", Type::Timestamp),
         ("console_url", Type::String), // the vendor's page for this account
+        // Filled by the assessment from the identity providers, not by manifests. Null: known to be nobody's.
+        ("identity", Type::String),       // whose it is: `<identity provider>/<id>`
+        ("identity_name", Type::String),  // what the identity provider calls that person or program
+        ("identity_by", Type::String),    // by what it was matched: see `crate::identity::By`
+        ("identity_state", Type::String), // active | invited | suspended | expired | removed, at the identity provider
+        ("identity_note", Type::String),  // why the match is not known; null where it is
     ]))
 });
+
+/// The fields that the assessment fills, in their order in [`SHAPE`]. No manifest may map them.
+pub const MATCHED: [&str; 5] =
+    ["identity", "identity_name", "identity_by", "identity_state", "identity_note"];
 
 pub(crate) fn shape(fields: &[(&str, Type)]) -> Shape {
     Shape {

@@ -56,4 +56,6 @@ ids! {
     OwnerId;
     /// A user of Parapet itself (UUIDv7).
     OperatorId;
+    /// An identity provider: the id of the instance that is marked as one, or of an uploaded list (UUIDv7).
+    DirectoryId;
 }

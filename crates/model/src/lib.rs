@@ -15,6 +15,7 @@ pub mod entropy;
 pub mod finding;
 pub mod health;
 pub mod id;
+pub mod identity;
 pub mod plugin;
 pub mod scan;
 pub mod schedule;

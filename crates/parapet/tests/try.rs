@@ -82,7 +82,7 @@ async fn dry_run(folder: &TempDir, changed: &[(&str, Value)], more: &[&str]) -> 
 fn a_skeleton_loads_and_its_check_passes_as_written() {
     let folder = skeleton();
     attempt(&folder, &[]).ended(0).says(&[
-        "chat: 2 datasets; 1 check with 3 examples, and 9 checks shared; Config Scan, Risky Account Scan",
+        "chat: 2 datasets; 1 check with 3 examples, and 11 checks shared; Config Scan, Risky Account Scan",
         "Every file loads and every example holds. There are no fixtures to play.",
         "No dry run: add --set",
     ]);

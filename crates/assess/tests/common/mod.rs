@@ -132,6 +132,7 @@ impl Run {
             open: open.collect(),
             datasets: before.collect(),
             emptied: self.emptied.iter().map(|(name, emptied)| (name.as_str(), *emptied)).collect(),
+            identities: Default::default(),
         };
         assess(&snapshot, &APP, &instance, &prior, NOW, self.detail)
     }

@@ -79,6 +79,10 @@ fn one(
             Some(_) if name == GRADE => {
                 cx.error(&at, "`grade` is derived from scopes.toml", "Grade the scopes there");
             }
+            Some(_) if model::account::MATCHED.contains(&name.as_str()) => {
+                let message = format!("`{name}` is filled by matching accounts with the identity providers");
+                cx.error(&at, message, "Map `idp_id`, `emails_verified` and `idp_linked`");
+            }
             Some((position, field)) => {
                 let expected = Expected::Type(field.kind.clone());
                 if let Some(program) = compile(cx, &at, source, &env, &expected) {

@@ -52,10 +52,11 @@ fn checks(app: &App, assessment: &Assessment) -> Json {
     checks.into_iter().map(|(id, c)| (id.to_owned(), Json::Object(c))).collect()
 }
 
-/// A record without what is not known.
+/// A record without what is not known, and without whose an account is: a tape knows no identity provider.
 fn known(record: Json) -> Json {
     let Json::Object(fields) = record else { return record };
-    Json::Object(fields.into_iter().filter(|(_, value)| value.get("$unknown").is_none()).collect())
+    let told = fields.into_iter().filter(|(name, _)| !model::account::MATCHED.contains(&name.as_str()));
+    Json::Object(told.filter(|(_, value)| value.get("$unknown").is_none()).collect())
 }
 
 /// How far a dataset was read, in a line.
