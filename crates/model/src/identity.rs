@@ -142,6 +142,42 @@ impl By {
     }
 }
 
+/// Whose an account is, in the four ways that lists tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Match {
+    /// Somebody's whom an identity provider knows, deactivated or not.
+    Matched,
+    /// Somebody's who is deactivated at the identity provider or gone from it.
+    Deactivated,
+    /// Known to be nobody's.
+    Unmatched,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl Match {
+    /// Every answer.
+    pub const ALL: [Self; 4] = [Self::Matched, Self::Deactivated, Self::Unmatched, Self::Unknown];
+
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Deactivated => "deactivated",
+            Self::Unmatched => "unmatched",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads [`Match::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|i| i.as_str() == text)
+    }
+}
+
 /// An identity among all directories, as accounts name it in `identity`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdentityKey {

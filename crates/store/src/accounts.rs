@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use model::account::SHAPE;
 use model::id::{AppId, CheckId, InstanceId, OwnerId};
+pub use model::identity::Match;
 use model::time::Timestamp;
-use model::value::Record;
+use model::value::{Record, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::db::Db;
@@ -46,20 +47,30 @@ statements! {
             WHERE instance_id = $1 AND run_id <> $3 AND gone_at IS NULL";
     STALE = "UPDATE accounts SET stale_since = $2 \
              WHERE instance_id = $1 AND run_id <> $3 AND gone_at IS NULL AND stale_since IS NULL";
+    // The key begins with the identity provider, which holds no slash.
+    MATCHED = "SELECT d.id, COUNT(a.uid) AS n FROM directories d LEFT JOIN accounts a ON a.gone_at IS NULL \
+               AND a.identity_key >= d.id || '/' AND a.identity_key < d.id || '0' AND a.instance_id <> d.id GROUP BY d.id";
 }
 
 /// An account that was read is there and not stale; when it was first seen stays.
 pub(crate) const UPSERT: Batch = Batch {
     name: "ACCOUNTS",
     head: "INSERT INTO accounts (uid, instance_id, id, record, search, username_sort, account_kind, state, privileged, \
-           external, second_factor, idp_linked, last_active_sort, first_seen_at, last_seen_at, run_id)",
-    columns: 16,
+           external, second_factor, idp_linked, last_active_sort, first_seen_at, last_seen_at, run_id, identity_match, \
+           identity_key, identity_name, identity_state)",
+    columns: 20,
     tail: "ON CONFLICT (instance_id, id) DO UPDATE SET record = excluded.record, search = excluded.search, \
            username_sort = excluded.username_sort, account_kind = excluded.account_kind, state = excluded.state, \
            privileged = excluded.privileged, external = excluded.external, second_factor = excluded.second_factor, \
            idp_linked = excluded.idp_linked, last_active_sort = excluded.last_active_sort, \
-           last_seen_at = excluded.last_seen_at, stale_since = NULL, gone_at = NULL, run_id = excluded.run_id",
+           last_seen_at = excluded.last_seen_at, stale_since = NULL, gone_at = NULL, run_id = excluded.run_id, \
+           identity_match = excluded.identity_match, identity_key = excluded.identity_key, \
+           identity_name = excluded.identity_name, identity_state = excluded.identity_state",
 };
+
+/// Accounts of people who are not live at their identity provider.
+const DEACTIVATED: &str =
+    " AND a.identity_match = 'matched' AND a.identity_state IN ('suspended', 'expired', 'removed')";
 
 /// An account as last read.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,8 +119,10 @@ pub struct Filter {
     pub external: Option<bool>,
     /// With a second factor, or known to have none.
     pub second_factor: Option<bool>,
-    /// What the application says of an identity provider.
-    pub idp: Option<Identity>,
+    /// Whose they are.
+    pub identity: Option<Match>,
+    /// Of this person: [`model::identity::IdentityKey`] as text.
+    pub identity_key: Option<String>,
     /// Last active before (or known never to have been).
     pub inactive_since: Option<Timestamp>,
     /// With open findings only, or without.
@@ -124,36 +137,12 @@ pub struct Filter {
     pub text: Option<String>,
 }
 
-/// What an application says of where an account came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Identity {
-    /// An identity provider made it.
-    Linked,
-    /// It was made in the application.
-    NotLinked,
-    /// The application does not tell.
-    Unknown,
-}
-
-impl Identity {
-    /// Every answer.
-    pub const ALL: [Self; 3] = [Self::Linked, Self::NotLinked, Self::Unknown];
-
-    /// The stable word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Linked => "linked",
-            Self::NotLinked => "not_linked",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Reads [`Identity::as_str`] back.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|i| i.as_str() == text)
+/// What a run made of an account: matched, unmatched or unknown.
+fn match_of(record: &Record) -> Match {
+    match record.get(&SHAPE, "identity") {
+        Value::String(_) => Match::Matched,
+        Value::Null => Match::Unmatched,
+        _ => Match::Unknown,
     }
 }
 
@@ -206,6 +195,15 @@ pub async fn get(db: &Db, instance: &InstanceId, id: &str) -> Result<Account, St
         .map_or_else(|| Err(StoreError::not_found(format_args!("the account {id} of {instance}"))), read)
 }
 
+/// Accounts of other instances that were matched with the people of each identity provider, by its id.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn matched_by_directory(db: &Db) -> Result<BTreeMap<String, u64>, StoreError> {
+    let rows = db.0.pool.rows(MATCHED, Vec::new()).await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.count("n")?))).collect()
+}
+
 /// What a run read, ready to be stored.
 pub(crate) struct Accounts {
     rows: Vec<Vec<Arg>>,
@@ -251,6 +249,10 @@ fn row(db: &Db, held: &Held, r: &Record, id: String, at: Timestamp) -> Result<Ve
         at,
         at,
         &held.run,
+        match_of(r).as_str(),
+        text("identity"),
+        text("identity_name"),
+        text("identity_state"),
     ])
 }
 
@@ -301,11 +303,15 @@ fn narrow(s: &mut Select, filter: &Filter) {
             s.push(column).bind(wanted);
         }
     }
-    match filter.idp {
-        Some(Identity::Linked) => drop(s.push(" AND a.idp_linked = TRUE")),
-        Some(Identity::NotLinked) => drop(s.push(" AND a.idp_linked = FALSE")),
-        Some(Identity::Unknown) => drop(s.push(" AND a.idp_linked IS NULL")),
+    match filter.identity {
+        Some(Match::Matched) => drop(s.push(" AND a.identity_match = 'matched'")),
+        Some(Match::Deactivated) => drop(s.push(DEACTIVATED)),
+        Some(Match::Unmatched) => drop(s.push(" AND a.identity_match = 'unmatched'")),
+        Some(Match::Unknown) => drop(s.push(" AND a.identity_match = 'unknown'")),
         None => {}
+    }
+    if let Some(key) = &filter.identity_key {
+        s.push(" AND a.identity_key = ").bind(key);
     }
     if let Some(since) = filter.inactive_since {
         // Never is before any time; unknown is not known to be.

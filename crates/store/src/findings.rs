@@ -38,7 +38,11 @@ statements! {
     SELECT_ONE = concat!("SELECT ", finding_columns!(), finding_from!(), " AND f.id = $1");
     SET_STATE = "UPDATE findings SET state = $2, state_at = $3, state_by = $4, exception = $5, \
                  exception_expires_at = $6 WHERE id = $1 AND state <> 'resolved' RETURNING instance_id";
-    EXPIRED = "SELECT id, exception FROM findings WHERE state = 'suppressed' AND exception_expires_at <= $1";
+    EXPIRED = "SELECT id FROM findings WHERE state = 'suppressed' AND exception_expires_at <= $1 ORDER BY id";
+    // Whoever is first tells of it: several nodes look.
+    EXPIRE = "UPDATE findings SET state = 'new', state_at = $2, state_by = NULL, exception = NULL, \
+              exception_expires_at = NULL WHERE id = $1 AND state = 'suppressed' AND exception_expires_at <= $2 \
+              RETURNING instance_id";
     BY_CHECK = "SELECT check_id, COUNT(*) AS n, COUNT(DISTINCT instance_id) AS instances FROM findings \
                 WHERE state IN ('new', 'in_progress') GROUP BY check_id ORDER BY check_id";
 }
@@ -129,6 +133,8 @@ pub struct Filter {
     pub states: Vec<FindingState>,
     /// Stale ones only, or fresh ones only.
     pub stale: Option<bool>,
+    /// Suppressed by an exception that ends before.
+    pub exception_ends_before: Option<Timestamp>,
     /// First seen at or after.
     pub first_seen_since: Option<Timestamp>,
     /// Words in the sentence, the resource, the check's id or the instance's name.
@@ -152,6 +158,8 @@ pub enum Sort {
     Resource,
     /// The instance's name.
     Instance,
+    /// When its exception ends; those without one come first when ascending.
+    ExceptionEnds,
 }
 
 /// A page of findings.
@@ -315,22 +323,20 @@ pub async fn expire_exceptions(db: &Db, now: Timestamp) -> Result<u64, StoreErro
     let expired: Vec<FindingId> =
         tx.rows(EXPIRED, args![now]).await?.iter().map(|row| row.id("id")).collect::<Result<_, _>>()?;
     let mut instances = BTreeSet::new();
+    let mut events = Vec::new();
     for id in &expired {
-        let args = args![id, FindingState::New.as_str(), now, "", None::<String>, None::<i64>];
-        if let Some(row) = tx.row(SET_STATE, args).await? {
+        if let Some(row) = tx.row(EXPIRE, args![id, now]).await? {
             instances.insert(row.id::<InstanceId>("instance_id")?);
+            events.push(events::event(db, id, now, EventKind::ExceptionExpired, None, None));
         }
-        tx.insert_many(
-            events::EVENT,
-            vec![events::event(db, id, now, EventKind::ExceptionExpired, None, None)],
-        )
-        .await?;
     }
+    let count = events.len() as u64;
+    tx.insert_many(events::EVENT, events).await?;
     tx.commit().await?;
     for instance in &instances {
         db.announce(Some(instance), What::Findings);
     }
-    Ok(expired.len() as u64)
+    Ok(count)
 }
 
 /// Unresolved, unsuppressed findings per check: how many, on how many instances.
@@ -355,6 +361,7 @@ fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> L
             Sort::Check => Key::Text("f.check_id"),
             Sort::Resource => Key::Text("f.resource"),
             Sort::Instance => Key::Text("i.name_sort"),
+            Sort::ExceptionEnds => Key::Int("COALESCE(f.exception_expires_at, 0)"),
         },
         id: "f.id",
         order,
@@ -394,6 +401,9 @@ fn narrow(s: &mut Select, filter: &Filter) {
         Some(false) => drop(s.push(" AND f.stale_since IS NULL")),
         None => {}
     }
+    if let Some(end) = filter.exception_ends_before {
+        s.push(" AND f.state = 'suppressed' AND f.exception_expires_at < ").bind(end);
+    }
     if let Some(since) = filter.first_seen_since {
         s.push(" AND f.first_seen_at >= ").bind(since);
     }
@@ -420,10 +430,12 @@ pub(crate) const fn rank(severity: Severity) -> i64 {
 
 pub(crate) fn severity(row: &Row) -> Result<Severity, StoreError> {
     let n: i64 = row.get("severity")?;
-    Severity::ALL
-        .into_iter()
-        .find(|s| rank(*s) == n)
-        .ok_or_else(|| StoreError::unreadable(format_args!("column severity: {n}")))
+    severity_of(n).ok_or_else(|| StoreError::unreadable(format_args!("column severity: {n}")))
+}
+
+/// The severity of a stored rank.
+pub(crate) fn severity_of(n: i64) -> Option<Severity> {
+    Severity::ALL.into_iter().find(|s| rank(*s) == n)
 }
 
 fn missing(id: &FindingId) -> StoreError {

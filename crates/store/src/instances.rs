@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use crate::audit::{self, Entry};
 use crate::checkpoints;
 use crate::db::{Db, What};
+use crate::directories;
 use crate::error::StoreError;
 use crate::scans::{self, Scan, ScanSetup};
 use crate::sql::{Row, Tx, args, statements, to_json};
@@ -332,12 +333,18 @@ pub async fn rename(
 /// [`StoreError::NotFound`].
 pub async fn remove(db: &Db, id: &InstanceId, now: Timestamp, audit: Entry) -> Result<(), StoreError> {
     let mut tx = db.0.pool.begin().await?;
+    let marked = directories::touch(&mut tx, id).await?;
     if tx.run(REMOVE, args![id]).await? == 0 {
         return Err(missing(id));
     }
+    // Whoever was matched with people of an identity provider that is gone is judged without it.
+    let wanted = if marked { directories::want_all(&mut tx, id.as_str(), now).await? } else { Vec::new() };
     audit::write(db, &mut tx, now, audit).await?;
     tx.commit().await?;
     db.announce(Some(id), What::Removed);
+    if marked {
+        directories::announce(db, &wanted);
+    }
     Ok(())
 }
 

@@ -17,6 +17,9 @@ use crate::scans::Held;
 use crate::sql::{Arg, Batch, Row, Select, Tx, args, like, statements};
 use crate::subjects;
 
+pub mod across;
+pub(crate) mod users;
+
 /// The open findings of a plugin.
 macro_rules! plugin_findings {
     () => {
@@ -29,7 +32,7 @@ macro_rules! plugin_columns {
     () => {
         concat!(
             "p.instance_id, i.name AS instance_name, i.app, p.id, p.record, p.first_seen_at, p.last_seen_at, ",
-            "p.stale_since, p.gone_at, p.review, p.review_at, p.review_by, ",
+            "p.stale_since, p.gone_at, p.review, p.review_at, p.review_by, p.review_note, p.uid, p.same, ",
             plugin_findings!(),
             " AS findings"
         )
@@ -47,26 +50,28 @@ statements! {
             WHERE instance_id = $1 AND run_id <> $3 AND gone_at IS NULL";
     STALE = "UPDATE plugins SET stale_since = $2 \
              WHERE instance_id = $1 AND run_id <> $3 AND gone_at IS NULL AND stale_since IS NULL";
-    REVIEW = "UPDATE plugins SET review = $3, review_at = $4, review_by = $5 WHERE instance_id = $1 AND id = $2";
+    REVIEW = "UPDATE plugins SET review = $3, review_at = $4, review_by = $5, review_note = $6 \
+              WHERE instance_id = $1 AND id = $2";
 }
 
 /// A plugin that was read is there and not stale. One that was gone and comes back is not reviewed.
 pub(crate) const UPSERT: Batch = Batch {
     name: "PLUGINS",
     head: "INSERT INTO plugins (uid, instance_id, id, record, search, name_sort, plugin_kind, level, grade, \
-           last_used_sort, first_seen_at, last_seen_at, run_id, review)",
-    columns: 14,
+           last_used_sort, first_seen_at, last_seen_at, run_id, review, same)",
+    columns: 15,
     tail: "ON CONFLICT (instance_id, id) DO UPDATE SET record = excluded.record, search = excluded.search, \
            name_sort = excluded.name_sort, plugin_kind = excluded.plugin_kind, level = excluded.level, \
            grade = excluded.grade, last_used_sort = excluded.last_used_sort, last_seen_at = excluded.last_seen_at, \
            review = CASE WHEN plugins.gone_at IS NULL THEN plugins.review ELSE excluded.review END, \
            review_at = CASE WHEN plugins.gone_at IS NULL THEN plugins.review_at ELSE NULL END, \
            review_by = CASE WHEN plugins.gone_at IS NULL THEN plugins.review_by ELSE NULL END, \
-           stale_since = NULL, gone_at = NULL, run_id = excluded.run_id",
+           review_note = CASE WHEN plugins.gone_at IS NULL THEN plugins.review_note ELSE NULL END, \
+           same = excluded.same, stale_since = NULL, gone_at = NULL, run_id = excluded.run_id",
 };
 
 /// Grades as they are stored: a scope that nobody graded is no good news.
-const GRADES: [(&str, i64); 4] = [("low", 0), ("unknown", 1), ("medium", 2), ("high", 3)];
+pub(crate) const GRADES: [(&str, i64); 4] = [("low", 0), ("unknown", 1), ("medium", 2), ("high", 3)];
 
 /// A plugin as last read.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +98,10 @@ pub struct Plugin {
     pub review: Review,
     /// When, and who.
     pub reviewed: Option<(Timestamp, String)>,
+    /// What was written about the review. May be empty.
+    pub review_note: String,
+    /// The same third party in several applications has the same text here; by itself it is the row's own.
+    pub same: String,
     /// Open findings whose resource it is.
     pub findings: u64,
 }
@@ -150,6 +159,10 @@ pub struct Filter {
     pub grade: Option<String>,
     /// The review.
     pub review: Option<Review>,
+    /// One third party: [`Plugin::same`].
+    pub same: Option<String>,
+    /// Acting for this user, as the application calls it.
+    pub user: Option<String>,
     /// With open findings only, or without.
     pub with_findings: Option<bool>,
     /// With an open finding of this check.
@@ -214,6 +227,7 @@ pub async fn get(db: &Db, instance: &InstanceId, id: &str) -> Result<Plugin, Sto
 /// What a run read, ready to be stored.
 pub(crate) struct Plugins {
     rows: Vec<Vec<Arg>>,
+    users: users::Users,
     complete: bool,
 }
 
@@ -221,16 +235,19 @@ impl Plugins {
     pub(crate) fn prepare(db: &Db, held: &Held, s: Subjects<'_>, at: Timestamp) -> Result<Self, StoreError> {
         // The last of two records with one key counts: a statement may not touch a row twice.
         let mut rows = BTreeMap::new();
+        let mut users = users::Users::default();
         for record in s.records {
             let id = subjects::key(record, &SHAPE)?;
+            users.of(&id, record.get(&SHAPE, "users"));
             rows.insert(id.clone(), row(db, held, record, id, at)?);
         }
-        Ok(Self { rows: rows.into_values().collect(), complete: s.complete })
+        Ok(Self { rows: rows.into_values().collect(), users, complete: s.complete })
     }
 
     pub(crate) async fn write(self, tx: &mut Tx, held: &Held, at: Timestamp) -> Result<(), StoreError> {
         tx.insert_many(UPSERT, self.rows).await?;
-        tx.run(if self.complete { GONE } else { STALE }, args![&held.instance, at, &held.run]).await.map(drop)
+        tx.run(if self.complete { GONE } else { STALE }, args![&held.instance, at, &held.run]).await?;
+        self.users.write(tx, &held.instance).await
     }
 }
 
@@ -254,7 +271,32 @@ fn row(db: &Db, held: &Held, r: &Record, id: String, at: Timestamp) -> Result<Ve
         at,
         &held.run,
         Review::NotReviewed.as_str(),
+        same(r),
     ])
+}
+
+/// What the same third party is known by in every application: an app, its name and who makes it. A token, a key or a webhook is
+/// its application's own, whatever it is called, and so is what has no name. The parts cannot run into each other.
+fn same(r: &Record) -> String {
+    let text = |name| subjects::text(r, &SHAPE, name).map(|text| text.trim().to_lowercase());
+    match (text("kind").as_deref(), text("name").filter(|name| !name.is_empty())) {
+        (Some("app" | "oauth_app" | "bot"), Some(name)) => {
+            let publisher = text("publisher").unwrap_or_default();
+            format!("{}:{name}/{publisher}", name.len())
+        }
+        _ => String::new(),
+    }
+}
+
+/// What an operator made of a plugin, with why and who.
+#[derive(Debug, Clone, Copy)]
+pub struct Reviewed<'a> {
+    /// What.
+    pub review: Review,
+    /// Why. May be empty.
+    pub note: &'a str,
+    /// Who.
+    pub by: &'a str,
 }
 
 /// Notes what an operator made of it.
@@ -265,13 +307,14 @@ pub async fn review(
     db: &Db,
     instance: &InstanceId,
     id: &str,
-    review: Review,
-    by: &str,
+    reviewed: Reviewed<'_>,
     now: Timestamp,
     audit: Entry,
 ) -> Result<(), StoreError> {
     let mut tx = db.0.pool.begin().await?;
-    if tx.run(REVIEW, args![instance, id, review.as_str(), now, by]).await? == 0 {
+    if tx.run(REVIEW, args![instance, id, reviewed.review.as_str(), now, reviewed.by, reviewed.note]).await?
+        == 0
+    {
         return Err(StoreError::not_found(format_args!("the plugin {id} of {instance}")));
     }
     audit::write(db, &mut tx, now, audit).await?;
@@ -326,6 +369,13 @@ fn narrow(s: &mut Select, filter: &Filter) {
     if let Some(review) = filter.review {
         s.push(" AND p.review = ").bind(review.as_str());
     }
+    if let Some(same) = &filter.same {
+        s.push(" AND (p.same = ").bind(same).push(" OR p.uid = ").bind(same).push(")");
+    }
+    if let Some(user) = &filter.user {
+        s.push(" AND EXISTS (SELECT 1 FROM plugin_users u WHERE u.instance_id = p.instance_id AND u.plugin_id = p.id ");
+        s.push("AND u.user_key = ").bind(user.to_lowercase()).push(")");
+    }
     match filter.with_findings {
         Some(true) => drop(s.push(concat!(" AND ", plugin_findings!(), " > 0"))),
         Some(false) => drop(s.push(concat!(" AND ", plugin_findings!(), " = 0"))),
@@ -353,6 +403,7 @@ fn read(row: &Row) -> Result<Plugin, StoreError> {
         (Some(at), Some(by)) => Some((at, by)),
         _ => None,
     };
+    let (uid, same): (String, String) = (row.get("uid")?, row.get("same")?);
     Ok(Plugin {
         instance: row.id("instance_id")?,
         instance_name: row.get("instance_name")?,
@@ -365,6 +416,8 @@ fn read(row: &Row) -> Result<Plugin, StoreError> {
         gone_at: row.time_opt("gone_at")?,
         review: row.word("review", Review::parse)?,
         reviewed,
+        review_note: row.get::<Option<String>>("review_note")?.unwrap_or_default(),
+        same: if same.is_empty() { uid } else { same },
         findings: row.count("findings")?,
     })
 }

@@ -7,7 +7,7 @@ use model::time::Timestamp;
 use crate::db::{Db, What};
 use crate::error::StoreError;
 use crate::sql::{args, statements};
-use crate::{instances, sessions};
+use crate::{directories, instances, sessions};
 
 statements! {
     // The last finished run of each scan stays: its page must not lose what its status rests on.
@@ -21,6 +21,7 @@ statements! {
            UNION SELECT instance_id FROM plugins WHERE gone_at < $2";
     RESOLVED = "DELETE FROM findings WHERE instance_id = $1 AND state = 'resolved' AND resolved_at < $2";
     GONE_ACCOUNTS = "DELETE FROM accounts WHERE instance_id = $1 AND gone_at < $2";
+    LEFT_LISTS = "DELETE FROM list_identities WHERE removed_at < $1";
     GONE_PLUGINS = "DELETE FROM plugins WHERE instance_id = $1 AND gone_at < $2";
 }
 
@@ -58,9 +59,14 @@ pub struct Deleted {
 /// When the database cannot be written.
 pub async fn prune(db: &Db, before: Before, now: Timestamp) -> Result<Deleted, StoreError> {
     let mut tx = db.0.pool.begin().await?;
+    let left = tx.run(LEFT_LISTS, args![before.gone]).await?;
+    if left > 0 {
+        tx.run(directories::BUMP, Vec::new()).await?;
+    }
     let mut deleted = Deleted {
         runs: tx.run(RUNS, args![before.runs]).await? + tx.run(DAYS, args![before.runs]).await?,
         drift: tx.run(DRIFT, args![before.drift]).await?,
+        gone: left,
         sessions: tx.run(sessions::PURGE, args![now]).await?,
         ..Deleted::default()
     };

@@ -17,6 +17,7 @@ use crate::accounts::Accounts;
 use crate::blob;
 use crate::checkpoints;
 use crate::db::{Db, What};
+use crate::directories;
 use crate::error::StoreError;
 use crate::findings::{self, Change as FindingChange};
 use crate::instances;
@@ -209,6 +210,7 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
     let at = commit.finish.run.finished_at;
 
     let mut tx = db.0.pool.begin().await?;
+    let directory = directories::commit::begin(&mut tx, held, at).await?;
     let facts = match instances::locked(&mut tx, &held.instance).await {
         // Removed during the run: its result belongs to nothing any more.
         Err(StoreError::NotFound { .. }) => return Err(StoreError::Stale),
@@ -236,6 +238,10 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
     )
     .await?;
     prepared.write(&mut tx, held, at).await?;
+    let wanted = match (&directory, commit.accounts) {
+        (Some(reading), Some(read)) => directories::commit::end(&mut tx, held, reading, read, at).await?,
+        _ => Vec::new(),
+    };
     for dataset in &commit.shrunk {
         tx.run(snapshots::SHRUNK_PUT, args![&held.instance, dataset, at]).await?;
     }
@@ -244,6 +250,9 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
     count_day(&mut tx, &held.instance, &commit.finish, &after.scan, instance.down_after).await?;
     tx.commit().await?;
     db.announce(Some(&held.instance), What::Scan(held.kind));
+    if directory.is_some() {
+        directories::announce(db, &wanted);
+    }
     Ok(changed)
 }
 

@@ -18,8 +18,11 @@ statements! {
 }
 
 /// Every version's text, oldest first. A released one is never edited.
-const VERSIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_notifications.sql")];
+const VERSIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_notifications.sql"),
+    include_str!("migrations/0003_identities.sql"),
+];
 
 /// The newest version this program knows.
 pub(crate) const NEWEST: i64 = VERSIONS.len() as i64;

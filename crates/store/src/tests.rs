@@ -30,20 +30,26 @@ const REGISTRY: [(&str, &[Sql]); 18] = [
     ("sessions", crate::sessions::ALL),
     ("snapshots", crate::snapshots::ALL),
 ];
-const MORE: [(&str, &[Sql]); 7] = [
+const MORE: [(&str, &[Sql]); 11] = [
     ("apply", crate::findings::apply::ALL),
     ("credential", crate::instances::credential::ALL),
+    ("directories", crate::directories::ALL),
+    ("commit", crate::directories::commit::ALL),
+    ("links", crate::directories::links::ALL),
+    ("users", crate::plugins::users::ALL),
     ("events", crate::findings::events::ALL),
     ("log", crate::runs::log::ALL),
     ("settings", crate::settings::ALL),
     ("setup", crate::setup::ALL),
     ("standing", crate::scans::standing::ALL),
 ];
-const BATCHES: [Batch; 6] = [
+const BATCHES: [Batch; 8] = [
     crate::accounts::UPSERT,
+    crate::directories::LIST_PUT,
     crate::findings::events::EVENT,
     crate::findings::apply::UPSERT,
     crate::plugins::UPSERT,
+    crate::plugins::users::PUT,
     crate::runs::DRIFT,
     crate::runs::TALLIES,
 ];

@@ -174,8 +174,9 @@ on_both! {
         let id = onboard(&f.db, "a", &[kind]).await;
         let all = [plugin("1", "Deployer", "high"), plugin("2", "Linter", "unknown")];
         run_with(&f.db, &id, kind, min(1), |c| c.plugins = all_of(&all)).await;
+        let reviewed = plugins::Reviewed { review: plugins::Review::Reviewed, note: "", by: "ada" };
         for p in ["1", "2"] {
-            plugins::review(&f.db, &id, p, plugins::Review::Reviewed, "ada", min(2), audit("review")).await.unwrap();
+            plugins::review(&f.db, &id, p, reviewed, min(2), audit("review")).await.unwrap();
         }
         run_with(&f.db, &id, kind, min(3), |c| c.plugins = all_of(&all[..1])).await;
         run_with(&f.db, &id, kind, min(4), |c| c.plugins = all_of(&all)).await;

@@ -81,7 +81,7 @@ on_both! {
 
     async fn every_sort_pages_through_every_row_once(f: Fixture) {
         fill(&f).await;
-        for sort in [Sort::Severity, Sort::FirstSeen, Sort::LastSeen, Sort::Check, Sort::Resource, Sort::Instance] {
+        for sort in [Sort::Severity, Sort::FirstSeen, Sort::LastSeen, Sort::Check, Sort::Resource, Sort::Instance, Sort::ExceptionEnds] {
             for order in [Order::Ascending, Order::Descending] {
                 let rows = walk(&f, &Filter::default(), sort, order, 7).await;
                 let ids: BTreeSet<_> = rows.iter().map(|r| r.id.clone()).collect();
@@ -93,6 +93,7 @@ on_both! {
                     Sort::Check => r.check.to_string(),
                     Sort::Resource => r.resource.clone(),
                     Sort::Instance => r.instance_name.to_lowercase(),
+                    Sort::ExceptionEnds => String::new(),
                 };
                 let keys: Vec<String> = rows.iter().map(key).collect();
                 let mut sorted = keys.clone();

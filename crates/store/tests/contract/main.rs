@@ -2,6 +2,7 @@
 
 mod access;
 mod commit;
+mod identities;
 mod leases;
 mod lists;
 mod model_agrees;
