@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::collector::Collector;
 use crate::config::Config;
+use crate::directories::Cache;
 
 /// What every part of the engine needs. Shared by all workers.
 pub(crate) struct Context {
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) collector: Arc<dyn Collector>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: Config,
+    /// What the identity providers know.
+    pub(crate) directories: Cache,
     /// Becomes true once, when the engine is to stop.
     pub(crate) draining: watch::Receiver<bool>,
 }

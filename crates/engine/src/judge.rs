@@ -21,6 +21,7 @@ use store::{Db, StoreError};
 
 use crate::ahead::{LENGTHS, warnings};
 use crate::context::{Context, panic_says, unsent};
+use crate::directories::KnownIdentities;
 use crate::worker::Ended;
 
 /// A run that has ended, before it is judged.
@@ -79,7 +80,9 @@ pub(crate) async fn commit(
     run: Unjudged,
 ) -> Result<Ended, StoreError> {
     let prior = snapshots::prior(&context.db, &held.instance, held.kind).await?;
-    let judged = or_fault(&held.run, &prior, run.finished_at, || judge(context, row, held, &run, &prior));
+    let known = context.identities(&held.instance, held.kind).await?;
+    let judged =
+        or_fault(&held.run, &prior, run.finished_at, || judge(context, row, held, &run, &prior, &known));
     let before = runs::lengths(&context.db, &held.instance, held.kind, LENGTHS).await?;
     let warnings = warnings(
         context.catalog.app(&row.instance.app).map(Arc::as_ref),
@@ -131,6 +134,7 @@ fn judge(
     held: &Held,
     run: &Unjudged,
     prior: &Prior,
+    identities: &KnownIdentities,
 ) -> Assessment {
     let Some(app) = context.catalog.app(&row.instance.app) else { return unknown_app(run, prior) };
     let open = prior.open.iter().map(|(id, check, resource)| PriorFinding { id, check, resource });
@@ -144,7 +148,7 @@ fn judge(
         open: open.collect(),
         datasets: datasets.collect(),
         emptied: emptied.collect(),
-        identities: Default::default(),
+        identities: identities.as_assessed(),
     };
     let instance = assess::Instance {
         tenant_uid: &row.instance.identity.tenant_uid,

@@ -11,6 +11,7 @@ mod collector;
 mod config;
 mod context;
 mod credential;
+mod directories;
 mod due;
 mod heartbeat;
 mod judge;

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use model::id::InstanceId;
 use model::time::{Duration, Timestamp};
 use store::instances::{self, InstanceWithScans};
-use store::{Backend, Change, Db, StoreError, What, scans};
+use store::{Backend, Change, Db, StoreError, What, findings, scans};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
@@ -19,6 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::collector::Collector;
 use crate::config::Config;
 use crate::context::Context;
+use crate::directories::Cache;
 use crate::due::{Agenda, Busy, Due, Known, Work, agenda};
 use crate::worker::Ended;
 use crate::{credential, recheck, upkeep, worker};
@@ -27,7 +28,7 @@ use crate::{credential, recheck, upkeep, worker};
 const HOLD_OFF: Duration = Duration::seconds(15);
 /// How long a re-check that learned nothing is left alone.
 const RECHECK_HOLD_OFF: Duration = Duration::hours(1);
-/// How often the database is asked for leases that expired.
+/// How often the database is asked for leases and exceptions that have expired.
 const EXPIRY_EVERY: Duration = Duration::seconds(30);
 /// How often everything is read again where other nodes may change it.
 const RELOAD_EVERY: Duration = Duration::minutes(1);
@@ -66,7 +67,15 @@ impl Engine {
         if handed_back > 0 {
             tracing::info!(handed_back, "runs of the process before are taken up again");
         }
-        let context = Arc::new(Context { db, catalog, collector, clock, config, draining });
+        let context = Arc::new(Context {
+            db,
+            catalog,
+            collector,
+            clock,
+            config,
+            directories: Cache::default(),
+            draining,
+        });
         let ticker = Ticker::open(context).await?;
         Ok(Handle { drain, ticker: Some(tokio::spawn(ticker.run())) })
     }
@@ -182,6 +191,10 @@ impl Ticker {
         }
         if self.expiry_at <= now {
             self.expiry_at = now + EXPIRY_EVERY;
+            let expired = findings::expire_exceptions(&self.context.db, now).await?;
+            if expired > 0 {
+                tracing::info!(expired, "exceptions have ended; their findings are open again");
+            }
             for held in scans::expired(&self.context.db, now).await? {
                 // Our own worker is alive: the machine slept, or its clock jumped. It renews the lease by itself.
                 if self.busy.flying.contains_key(&(held.instance.clone(), Work::Scan(held.kind))) {

@@ -1,6 +1,6 @@
 //! Vendors that do as told, and a clock that is moved by hand.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -109,6 +109,10 @@ pub(super) struct Fake {
     paused: Mutex<BTreeMap<String, (Timestamp, Timestamp)>>,
     /// Runs that began inside a pause, though it was asked for before. Must stay empty.
     pub(super) trespasses: Mutex<Vec<String>>,
+    /// Who is in the vault at an address, and whether active; nobody told: Ada everywhere.
+    pub(super) people: Mutex<BTreeMap<String, Vec<(&'static str, bool)>>>,
+    /// Addresses that answer nothing.
+    pub(super) down: Mutex<BTreeSet<String>>,
     /// Wakes a test when a run begins.
     pub(super) begun: Notify,
 }
@@ -124,6 +128,8 @@ impl Default for Fake {
             preflights: AtomicU32::default(),
             paused: Mutex::default(),
             trespasses: Mutex::default(),
+            people: Mutex::default(),
+            down: Mutex::default(),
             begun: Notify::new(),
         }
     }
@@ -138,6 +144,30 @@ impl Fake {
     fn next(&self) -> Answer {
         let mut answers = self.answers.lock().expect("no panic holds it");
         if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.expect("at least one")
+    }
+
+    /// Who is in the vault of this name from now on.
+    pub(super) fn staff(&self, name: &str, people: &[(&'static str, bool)]) {
+        self.people.lock().expect("no panic holds it").insert(address(name), people.to_vec());
+    }
+
+    fn people(&self, address: &str) -> Vec<Record> {
+        let all = self.people.lock().expect("no panic holds it");
+        let people = all.get(address).map_or(&[("ada@example.com", true)][..], Vec::as_slice);
+        let person = |(name, active): &(&str, bool)| Record {
+            values: [text(name), text(name), Value::Bool(*active)].into(),
+        };
+        people.iter().map(person).collect()
+    }
+
+    /// Whether the vault of this name answers from now on.
+    pub(super) fn answers(&self, name: &str, answers: bool) {
+        let mut down = self.down.lock().expect("no panic holds it");
+        if answers {
+            down.remove(&address(name))
+        } else {
+            down.insert(address(name))
+        };
     }
 
     pub(super) fn begun(&self) -> Vec<ScanKind> {
@@ -173,6 +203,9 @@ impl Collector for Fake {
         self.begun.notify_one();
         let mut answer = self.next();
         let address = target.origins.receivers().into_iter().collect::<String>();
+        if self.down.lock().expect("no panic holds it").contains(&address) {
+            answer = Answer::Refused(FailureCause::Remote);
+        }
         let mut paused = self.paused.lock().expect("no panic holds it");
         let now = clock.now();
         // Two scans that begin in the same instant cannot know of each other's pause.
@@ -182,7 +215,7 @@ impl Collector for Fake {
             self.trespasses.lock().expect("no panic holds it").push(told);
         }
         if let Answer::Later(wait) = &answer {
-            paused.insert(address, (now, now + *wait));
+            paused.insert(address.clone(), (now, now + *wait));
         }
         drop(paused);
         Box::pin(async move {
@@ -205,9 +238,7 @@ impl Collector for Fake {
                     (Answer::Doors(n), ScanKind::Config) => {
                         (0..*n).map(|n| door(&format!("d{n}"), true)).collect()
                     }
-                    (Answer::Open(_) | Answer::Doors(_), _) => {
-                        vec![Record { values: [text("1"), text("ada")].into() }]
-                    }
+                    (Answer::Open(_) | Answer::Doors(_), _) => self.people(&address),
                     _ => Vec::new(),
                 };
                 let availability = match &answer {
@@ -292,6 +323,11 @@ pub(super) fn identity() -> Identity {
         granted: None,
         expires_at: None,
     }
+}
+
+/// Each vault is at an address of its own.
+pub(super) fn address(name: &str) -> String {
+    format!("https://{}.example.com", name.to_lowercase())
 }
 
 fn text(s: &str) -> Value {

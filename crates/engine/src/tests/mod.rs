@@ -2,6 +2,7 @@
 
 mod due;
 mod fake;
+mod identities;
 mod live;
 mod simulation;
 mod story;

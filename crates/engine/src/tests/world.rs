@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use super::fake::{Counting, Fake, HandClock, identity};
 use crate::config::Config;
 use crate::context::Context;
+use crate::directories::Cache;
 use crate::ticker::Ticker;
 
 pub(super) struct World {
@@ -107,6 +108,7 @@ impl World {
             collector: Arc::clone(&fake) as _,
             clock: Arc::clone(&clock) as _,
             config: Config::default(),
+            directories: Cache::default(),
             draining,
         });
         let ticker = Ticker::open(Arc::clone(&context)).await.expect("a database in memory");
@@ -122,6 +124,7 @@ impl World {
             collector: Arc::clone(&was.collector),
             clock: Arc::clone(&was.clock),
             config: was.config.clone(),
+            directories: Cache::default(),
             draining: was.draining.clone(),
         });
         self.ticker = Ticker::open(Arc::clone(&self.context)).await.expect("a database in memory");
@@ -180,7 +183,7 @@ impl World {
 
 /// Each instance is at an address of its own.
 fn origins(name: &str) -> BTreeMap<String, String> {
-    [("main".to_owned(), format!("https://{}.example.com", name.to_lowercase()))].into()
+    [("main".to_owned(), super::fake::address(name))].into()
 }
 
 pub(super) async fn reauthenticate(db: &Db, clock: &HandClock, id: &InstanceId, name: &str) {
