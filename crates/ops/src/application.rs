@@ -121,10 +121,17 @@ impl Ops {
             let (bad, good) = (count(bad).await?, count(good).await?);
             groups.push((title.to_owned(), told(bad, bad + good, total)));
         }
-        let linked = |idp| accounts::Filter { idp: Some(idp), ..base.clone() };
-        let bad = count(linked(accounts::Identity::NotLinked)).await?;
-        let good = count(linked(accounts::Identity::Linked)).await?;
-        groups.push(("Not from the identity provider".to_owned(), told(bad, bad + good, total)));
+        let whose = |identity| accounts::Filter { identity: Some(identity), ..base.clone() };
+        let unknown = count(whose(accounts::Match::Unknown)).await?;
+        for (title, of) in [
+            ("Not from the identity provider", accounts::Match::Unmatched),
+            ("Of people who have left", accounts::Match::Deactivated),
+        ] {
+            groups.push((
+                title.to_owned(),
+                told(count(whose(of)).await?, total.saturating_sub(unknown), total),
+            ));
+        }
         let open = count(accounts::Filter { with_findings: Some(true), ..base }).await?;
         groups.push(("With open findings".to_owned(), Some(open)));
         Ok(Some(inventory(scan, total, groups)))

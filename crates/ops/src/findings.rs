@@ -5,7 +5,7 @@ use model::id::FindingId;
 use model::scan::ScanKind;
 use model::view::{
     Actor, ControlRef, EvidenceRow, FindingEvent, FindingPage, FindingRow, FindingsPage, FindingsQuery, Html,
-    Link, NextStep, SeverityCounts,
+    Link, NextStep, Role, SeverityCounts,
 };
 use serde_json::json;
 use store::Order;
@@ -186,7 +186,7 @@ impl Ops {
     ///
     /// # Errors
     /// When there is no such finding.
-    pub async fn finding(&self, _actor: &Actor, id: &FindingId) -> Result<FindingPage> {
+    pub async fn finding(&self, actor: &Actor, id: &FindingId) -> Result<FindingPage> {
         let finding = findings::get(self.db(), id).await.map_err(from_store)?;
         let check = self.check_of(&finding);
         let same = findings::Filter {
@@ -216,6 +216,7 @@ impl Ops {
                 at: e.at,
             })
             .collect();
+        let may_except = actor.role == Role::Admin && finding.state != FindingState::Resolved;
         let transitions = match finding.state {
             FindingState::New => vec![FindingState::InProgress],
             FindingState::InProgress => vec![FindingState::New],
@@ -231,6 +232,8 @@ impl Ops {
             remedy: Html(check.as_ref().map(|c| c.remedy.steps_html()).unwrap_or_default()),
             console: check.as_ref().and_then(|c| self.console_link(c, &finding)),
             controls: check.as_ref().map(|c| self.control_refs(&c.controls)).unwrap_or_default(),
+            exception: crate::exceptions::view(&finding),
+            may_except,
             transitions,
             same_resource: same
                 .rows
@@ -313,7 +316,7 @@ impl Ops {
             FindingState::Suppressed => {
                 return Err(conflict(
                     "A finding is suppressed by an exception with a reason, an approver and an end.",
-                    "Exceptions cannot be entered in this version.",
+                    "Use \u{201c}Except until\u{201d} on its page.",
                 ));
             }
         };

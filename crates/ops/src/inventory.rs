@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use model::finding::CheckTally;
+use model::finding::{CheckTally, FindingState};
 use model::id::{FindingId, InstanceId};
+use model::identity::Match;
 use model::scan::ScanKind;
 use model::value::{Record, Shape, Value};
 use model::view::{
     AccountPage, AccountRow, AccountsPage, AccountsQuery, Actor, FieldRow, Known, Link, NextStep, PluginPage,
-    PluginRow, PluginsPage, PluginsQuery, RiskTag, ScopeView,
+    PluginRow, PluginsPage, PluginsQuery, Review, ReviewView, RiskTag, Role, ScopeView,
 };
 use store::findings::{self, Finding};
 use store::{accounts, plugins};
 
+use crate::findings::OPEN;
+use crate::identities::whose;
 use crate::lists::{ROWS, empty, facet, known_bool, known_text, known_time, paging, plain, sort};
 use crate::refusal::{Result, internal, store as from_store};
 use crate::{Ops, lists};
@@ -38,6 +41,7 @@ impl Ops {
             now: self.now(),
             header: self.heading(query.instance.as_ref())?,
             notices: self.notices(ScanKind::Accounts, query.instance.as_ref()).await?,
+            identity_lack: self.identity_lack().await?,
             facets: self.account_facets(query),
             rows,
             empty: empty(
@@ -56,8 +60,13 @@ impl Ops {
             facet(
                 "identity",
                 "Identity provider",
-                query.identity.as_deref(),
-                &[("linked", "Linked"), ("not_linked", "Not linked")],
+                query.identity.map(Match::as_str),
+                &[
+                    ("matched", "Known there"),
+                    ("deactivated", "Deactivated there"),
+                    ("unmatched", "Not known there"),
+                    ("unknown", "Cannot be told"),
+                ],
             ),
             facet(
                 "kind",
@@ -125,7 +134,7 @@ impl Ops {
         ))
     }
 
-    fn nothing_read(&self, kind: ScanKind, instance: Option<&InstanceId>) -> String {
+    pub(crate) fn nothing_read(&self, kind: ScanKind, instance: Option<&InstanceId>) -> String {
         let what = if kind == ScanKind::Accounts { "accounts" } else { "plugins" };
         let members: Vec<_> =
             self.0.fleet.all().into_iter().filter(|m| instance.is_none_or(|i| i == m.id())).collect();
@@ -145,7 +154,7 @@ impl Ops {
         }
     }
 
-    async fn risks<'a>(
+    pub(crate) async fn risks<'a>(
         &self,
         kind: ScanKind,
         rows: impl Iterator<Item = (&'a InstanceId, &'a str)>,
@@ -167,7 +176,7 @@ impl Ops {
         Ok(tags)
     }
 
-    fn account_row(
+    pub(crate) fn account_row(
         &self,
         a: accounts::Account,
         risks: &BTreeMap<(InstanceId, String), Vec<RiskTag>>,
@@ -188,7 +197,7 @@ impl Ops {
             privileged: known_bool(get("privileged")),
             external: known_bool(get("external")),
             second_factor: known_bool(get("second_factor")),
-            idp_linked: known_bool(get("idp_linked")),
+            whose: whose(&a.record),
             last_active_at: known_time(get("last_active_at")),
             risks: risks.get(&(a.instance.clone(), a.id.clone())).cloned().unwrap_or_default(),
             first_seen_at: a.first_seen_at,
@@ -198,21 +207,42 @@ impl Ops {
         }
     }
 
-    /// One account.
+    /// One account. `look_for`: a text by which to look for its person; `None`: its own address.
     ///
     /// # Errors
     /// When there is no such account.
-    pub async fn account(&self, _actor: &Actor, instance: &InstanceId, id: &str) -> Result<AccountPage> {
+    pub async fn account(
+        &self,
+        actor: &Actor,
+        instance: &InstanceId,
+        id: &str,
+        look_for: Option<&str>,
+    ) -> Result<AccountPage> {
         let account = accounts::get(self.db(), instance, id).await.map_err(from_store)?;
         let found = self.open_findings_of(instance, ScanKind::Accounts, id).await?;
         let risks = BTreeMap::from([((instance.clone(), id.to_owned()), found.iter().map(tag).collect())]);
         let shape = &model::account::SHAPE;
+        let own = account.record.get(shape, "email").as_str();
+        let own = own.or_else(|| account.record.get(shape, "username").as_str());
+        let looked_for = look_for.or(own).unwrap_or_default().to_owned();
+        // Whoever is matched is looked for only when somebody asks.
+        let undecided = look_for.is_some() || account.record.get(shape, "identity").as_str().is_none();
+        let choices = if undecided { self.identity_choices(&looked_for).await? } else { Vec::new() };
+        let excepted = self.identity_findings(instance, id, &[FindingState::Suppressed]).await?;
+        let mut told = fields(shape, &account.record);
+        told.truncate(told.len() - model::account::MATCHED.len());
         Ok(AccountPage {
             now: self.now(),
-            fields: fields(shape, &account.record),
+            fields: told,
             console: console(shape, &account.record, "Open the account at the vendor"),
             account: self.account_row(account, &risks),
+            link: self.link_of(instance, id).await?,
+            looked_for,
+            choices,
+            known_until: excepted.iter().filter_map(crate::exceptions::view).collect(),
+            identity_findings: self.identity_findings(instance, id, &OPEN).await?.len() as u64,
             findings: found.into_iter().map(|f| self.finding_row(f)).collect(),
+            may_change: actor.role == Role::Admin,
         })
     }
 
@@ -240,27 +270,11 @@ impl Ops {
         let paging = paging(&page, unfiltered);
         let risks =
             self.risks(ScanKind::Plugins, page.rows.iter().map(|p| (&p.instance, p.id.as_str()))).await?;
+        let reviews = Review::ALL.map(|r| (r.as_str(), r.title()));
         let mut facets = vec![
-            facet(
-                "grade",
-                "Access",
-                query.grade.as_deref(),
-                &[("high", "High"), ("medium", "Medium"), ("low", "Low")],
-            ),
-            facet(
-                "kind",
-                "Kind",
-                query.kind.as_deref(),
-                &[
-                    ("app", "App"),
-                    ("oauth_app", "OAuth app"),
-                    ("token", "Token"),
-                    ("ssh_key", "SSH key"),
-                    ("webhook", "Webhook"),
-                    ("deploy_key", "Deploy key"),
-                    ("bot", "Bot"),
-                ],
-            ),
+            facet("review", "Review", query.review.map(Review::as_str), &reviews),
+            facet("grade", "Access", query.grade.as_deref(), &GRADES),
+            facet("kind", "Kind", query.kind.as_deref(), &PLUGIN_KINDS),
             facet("risk", "Risk", query.risk.as_deref(), &[("risky", "With open findings")]),
         ];
         if query.instance.is_none() {
@@ -309,6 +323,7 @@ impl Ops {
             last_used_at: known_time(get("last_used_at")),
             expires_at: known_time(get("expires_at")),
             risks: risks.get(&(p.instance.clone(), p.id.clone())).cloned().unwrap_or_default(),
+            review: review_view(&p),
             first_seen_at: p.first_seen_at,
             last_seen_at: p.last_seen_at,
             stale_since: p.stale_since,
@@ -320,13 +335,28 @@ impl Ops {
     ///
     /// # Errors
     /// When there is no such plugin.
-    pub async fn plugin(&self, _actor: &Actor, instance: &InstanceId, id: &str) -> Result<PluginPage> {
+    pub async fn plugin(&self, actor: &Actor, instance: &InstanceId, id: &str) -> Result<PluginPage> {
         let plugin = plugins::get(self.db(), instance, id).await.map_err(from_store)?;
         let found = self.open_findings_of(instance, ScanKind::Plugins, id).await?;
         let risks = BTreeMap::from([((instance.clone(), id.to_owned()), found.iter().map(tag).collect())]);
         let shape = &model::plugin::SHAPE;
+        let users = match plugin.record.get(shape, "users") {
+            Value::List(list) => list.items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        let same = plugins::Filter { same: Some(plugin.same.clone()), ..Default::default() };
+        let first = store::Cut::first(ROWS);
+        let elsewhere =
+            plugins::list(self.db(), &same, plugins::Sort::Instance, store::Order::Ascending, first)
+                .await
+                .map_err(internal)?;
+        let other = |p: &plugins::Plugin| p.instance != *instance || p.id != id;
+        let elsewhere = elsewhere.rows.into_iter().filter(other);
         Ok(PluginPage {
             now: self.now(),
+            users,
+            elsewhere: elsewhere.map(|p| self.plugin_row(p, &BTreeMap::new())).collect(),
+            may_change: actor.role == Role::Admin,
             scopes: self.scopes(&plugin),
             fields: fields(shape, &plugin.record),
             console: console(shape, &plugin.record, "Review or revoke it at the vendor"),
@@ -356,6 +386,42 @@ impl Ops {
     }
 }
 
+pub(crate) const GRADES: [(&str, &str); 4] =
+    [("high", "High"), ("medium", "Medium"), ("low", "Low"), ("unknown", "Not known")];
+
+pub(crate) const PLUGIN_KINDS: [(&str, &str); 7] = [
+    ("app", "App"),
+    ("oauth_app", "OAuth app"),
+    ("token", "Token"),
+    ("ssh_key", "SSH key"),
+    ("webhook", "Webhook"),
+    ("deploy_key", "Deploy key"),
+    ("bot", "Bot"),
+];
+
+pub(crate) const fn stored_review(review: Review) -> plugins::Review {
+    match review {
+        Review::NotReviewed => plugins::Review::NotReviewed,
+        Review::Reviewed => plugins::Review::Reviewed,
+        Review::Revoked => plugins::Review::Revoked,
+    }
+}
+
+fn review_view(p: &plugins::Plugin) -> ReviewView {
+    let state = match p.review {
+        plugins::Review::NotReviewed => Review::NotReviewed,
+        plugins::Review::Reviewed => Review::Reviewed,
+        plugins::Review::Revoked => Review::Revoked,
+    };
+    let seen_since = p.reviewed.as_ref().is_some_and(|(at, _)| p.last_seen_at > *at);
+    ReviewView {
+        state,
+        still_there: state == Review::Revoked && seen_since && p.gone_at.is_none(),
+        reviewed: p.reviewed.clone(),
+        note: p.review_note.clone(),
+    }
+}
+
 fn tag(f: &Finding) -> RiskTag {
     RiskTag { finding: FindingId::clone(&f.id), severity: f.severity, says: f.says.clone() }
 }
@@ -371,7 +437,7 @@ pub(crate) fn account_filter(query: &AccountsQuery) -> accounts::Filter {
         account_kind: query.kind.clone(),
         state: query.state.clone(),
         privileged: query.privileged,
-        idp: query.identity.as_deref().and_then(accounts::Identity::parse),
+        identity: query.identity,
         with_findings: query.risk.as_deref().filter(|r| *r == "risky").map(|_| true),
         text: query.search.clone().filter(|s| !s.trim().is_empty()),
         ..Default::default()
@@ -394,6 +460,9 @@ pub(crate) fn plugin_filter(query: &PluginsQuery) -> plugins::Filter {
         app: query.app.clone(),
         plugin_kind: query.kind.clone(),
         grade: query.grade.clone(),
+        review: query.review.map(stored_review),
+        same: query.same.clone(),
+        user: query.user.clone(),
         with_findings: query.risk.as_deref().filter(|r| *r == "risky").map(|_| true),
         text: query.search.clone().filter(|s| !s.trim().is_empty()),
         ..Default::default()

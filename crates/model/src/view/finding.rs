@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{ApplicationHeader, Cut, EmptyState, Facet, Html, InstanceRef, Link, Paging, SeverityCounts};
+use super::{
+    ApplicationHeader, Cut, EmptyState, ExceptionView, Facet, Html, InstanceRef, Link, Paging, SeverityCounts,
+};
 use crate::finding::{FindingState, Severity};
 use crate::id::{AppId, CheckId, FindingId, InstanceId};
 use crate::scan::ScanKind;
@@ -110,6 +112,10 @@ pub struct FindingPage {
     pub console: Option<Link>,
     /// Controls it maps to.
     pub controls: Vec<ControlRef>,
+    /// The exception that suppresses it.
+    pub exception: Option<ExceptionView>,
+    /// The operator may except it, or end its exception.
+    pub may_except: bool,
     /// States it may be set to now, by this operator.
     pub transitions: Vec<FindingState>,
     /// Other open findings of the same resource.

@@ -2,9 +2,13 @@
 
 use serde::Serialize;
 
-use super::{ApplicationHeader, Cut, EmptyState, Facet, FindingRow, InstanceRef, Known, Link, Paging};
+use super::{
+    ApplicationHeader, Cut, EmptyState, ExceptionView, Facet, FindingRow, IdentityChoice, InstanceRef, Known,
+    Link, LinkView, Paging, Review, ReviewView, Whose,
+};
 use crate::finding::Severity;
 use crate::id::{AppId, FindingId, InstanceId};
+use crate::identity::Match;
 use crate::time::Timestamp;
 
 /// What the Accounts list is asked for.
@@ -22,8 +26,8 @@ pub struct AccountsQuery {
     pub state: Option<String>,
     /// Only privileged (or only others).
     pub privileged: Option<bool>,
-    /// `linked`, `not_linked`, `unknown`.
-    pub identity: Option<String>,
+    /// Whose they are.
+    pub identity: Option<Match>,
     /// Text in name, username or e-mail.
     pub search: Option<String>,
     /// Which page. Sorts: `risk` (natural), `username`, `last_active`.
@@ -39,6 +43,8 @@ pub struct AccountsPage {
     pub header: Option<ApplicationHeader>,
     /// What limits what can be said: `No identity provider is onboarded, so Parapet cannot tell ...`.
     pub notices: Vec<String>,
+    /// Why it cannot be told whose accounts are, where an identity provider lacks.
+    pub identity_lack: Option<String>,
     /// Filters: `risk`, `identity`, `kind`, `state`, `privileged`, `app`.
     pub facets: Vec<Facet>,
     /// The rows of this page.
@@ -85,8 +91,8 @@ pub struct AccountRow {
     pub external: Known<bool>,
     /// Signs in with a second factor.
     pub second_factor: Known<bool>,
-    /// The application says that an identity provider made it.
-    pub idp_linked: Known<bool>,
+    /// Whose it is.
+    pub whose: Whose,
     /// Last active; absent: never.
     pub last_active_at: Known<Timestamp>,
     /// Open findings, worst first.
@@ -112,6 +118,18 @@ pub struct AccountPage {
     pub findings: Vec<FindingRow>,
     /// The vendor's page for it.
     pub console: Option<Link>,
+    /// What an operator linked it with.
+    pub link: Option<LinkView>,
+    /// What was looked for among identities, to link it with.
+    pub looked_for: String,
+    /// Who was found.
+    pub choices: Vec<IdentityChoice>,
+    /// The exceptions that keep its findings about identity quiet.
+    pub known_until: Vec<ExceptionView>,
+    /// Open findings about identity, which can be excepted together.
+    pub identity_findings: u64,
+    /// The operator may change things here.
+    pub may_change: bool,
 }
 
 /// One field of a record.
@@ -136,6 +154,12 @@ pub struct PluginsQuery {
     pub kind: Option<String>,
     /// `risky`: with at least one open finding.
     pub risk: Option<String>,
+    /// The review.
+    pub review: Option<Review>,
+    /// Of this third party, in all applications.
+    pub same: Option<String>,
+    /// Acting for this user.
+    pub user: Option<String>,
     /// Text in name, publisher or host.
     pub search: Option<String>,
     /// Which page. Sorts: `grade` (natural), `name`, `last_used`.
@@ -151,7 +175,7 @@ pub struct PluginsPage {
     pub header: Option<ApplicationHeader>,
     /// What limits what can be said.
     pub notices: Vec<String>,
-    /// Filters: `grade`, `kind`, `risk`, `app`.
+    /// Filters: `grade`, `review`, `kind`, `risk`, `app`.
     pub facets: Vec<Facet>,
     /// The rows of this page.
     pub rows: Vec<PluginRow>,
@@ -192,6 +216,8 @@ pub struct PluginRow {
     pub expires_at: Known<Timestamp>,
     /// Open findings, worst first.
     pub risks: Vec<RiskTag>,
+    /// What an operator made of it.
+    pub review: ReviewView,
     /// First seen by Parapet.
     pub first_seen_at: Timestamp,
     /// Last seen by a complete scan.
@@ -226,4 +252,10 @@ pub struct PluginPage {
     pub findings: Vec<FindingRow>,
     /// The vendor's page to review or revoke it.
     pub console: Option<Link>,
+    /// The users it acts for, as far as the application told.
+    pub users: Vec<String>,
+    /// Other plugins of the same third party.
+    pub elsewhere: Vec<PluginRow>,
+    /// The operator may change things here.
+    pub may_change: bool,
 }

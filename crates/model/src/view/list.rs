@@ -76,4 +76,6 @@ pub enum NextStep {
     AddApplication,
     /// Look at the scans of this application.
     OpenSettings(InstanceId),
+    /// Mark or mend an identity provider.
+    OpenIdentityProviders,
 }

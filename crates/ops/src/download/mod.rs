@@ -1,5 +1,6 @@
 //! Lists as files: exactly what is filtered, page by page, so that memory does not grow with the list.
 
+mod across;
 mod findings;
 mod piecewise;
 
@@ -101,8 +102,11 @@ impl Ops {
         let filter = crate::inventory::plugin_filter(query);
         let (column, order) = crate::inventory::plugin_order(query);
         let ops = self.clone();
-        let columns: Vec<&str> =
-            PLACE.into_iter().chain(model::plugin::SHAPE.fields.iter().map(|f| f.name.as_str())).collect();
+        let columns: Vec<&str> = PLACE
+            .into_iter()
+            .chain(model::plugin::SHAPE.fields.iter().map(|f| f.name.as_str()))
+            .chain(REVIEW)
+            .collect();
         Ok(table(format, &columns, move |after| {
             let (ops, filter) = (ops.clone(), filter.clone());
             Box::pin(async move {
@@ -111,13 +115,19 @@ impl Ops {
                     .map_err(from_store)?;
                 let row = |p: plugins::Plugin| {
                     let place = ops.instance_ref(&p.instance, &p.instance_name, &p.app);
-                    located(
+                    let (at, by) = p.reviewed.clone().unzip();
+                    let mut row = located(
                         &place,
                         p.record.to_json(&model::plugin::SHAPE),
                         p.first_seen_at,
                         p.last_seen_at,
                         p.stale_since,
-                    )
+                    );
+                    if let Some(row) = row.as_object_mut() {
+                        let review = [json!(p.review.as_str()), json!(at), json!(by), json!(p.review_note)];
+                        row.extend(REVIEW.map(str::to_owned).into_iter().zip(review));
+                    }
+                    row
                 };
                 Ok((page.rows.into_iter().map(row).collect(), page.next))
             })
@@ -126,6 +136,8 @@ impl Ops {
 }
 
 const PLACE: [&str; 6] = ["application", "product", "tenant", "first_seen_at", "last_seen_at", "stale_since"];
+
+const REVIEW: [&str; 4] = ["review", "reviewed_at", "reviewed_by", "review_note"];
 
 fn located(
     place: &model::view::InstanceRef,
