@@ -7,15 +7,17 @@ use std::net::IpAddr;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use model::finding::FindingState;
-use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId};
+use model::id::{AppId, CheckId, DirectoryId, FindingId, InstanceId, OwnerId};
 use model::scan::ScanKind;
 use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
     AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
-    Cut, DestinationInput, DigestPreview, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage,
-    HistoryQuery, NotificationsPage, OwnerInput, OwnersPage, PluginPage, PluginsPage, PluginsQuery,
-    PreflightPage, Refusal, Session, SettingsPage, Shell, SummaryPage,
+    Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage, ExceptionsQuery,
+    FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage, ListInput,
+    NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery,
+    PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage,
+    Refusal, Review, Session, SettingsPage, Shell, SummaryPage,
 };
 use secrecy::SecretString;
 
@@ -73,6 +75,7 @@ pub trait Backend: Send + Sync + 'static {
         actor: &'a Actor,
         instance: &'a InstanceId,
         id: &'a str,
+        look_for: Option<&'a str>,
     ) -> Answer<'a, AccountPage>;
     /// The Plugins list.
     fn plugins<'a>(&'a self, actor: &'a Actor, query: &'a PluginsQuery) -> Answer<'a, PluginsPage>;
@@ -125,6 +128,101 @@ pub trait Backend: Send + Sync + 'static {
         query: &'a PluginsQuery,
         format: Format,
     ) -> Answer<'a, Export>;
+
+    /// The page Identity providers.
+    fn identity_providers<'a>(&'a self, actor: &'a Actor) -> Answer<'a, IdentityPage>;
+    /// Marks an application as identity provider.
+    fn mark_identity_provider<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()>;
+    /// Unmarks an identity provider, or deletes a list.
+    fn unmark_identity_provider<'a>(&'a self, actor: &'a Actor, id: &'a DirectoryId) -> Answer<'a, ()>;
+    /// For how many hours what an identity provider said is believed.
+    fn set_identity_age<'a>(&'a self, actor: &'a Actor, id: &'a DirectoryId, hours: i64) -> Answer<'a, ()>;
+    /// Takes a list of people.
+    fn upload_identities<'a>(&'a self, actor: &'a Actor, input: &'a ListInput) -> Answer<'a, DirectoryId>;
+    /// Says whose an account is.
+    fn link_account<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        account: &'a str,
+        key: &'a str,
+        note: &'a str,
+    ) -> Answer<'a, ()>;
+    /// Takes that back.
+    fn unlink_account<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        account: &'a str,
+    ) -> Answer<'a, ()>;
+    /// Accounts by person.
+    fn people<'a>(&'a self, actor: &'a Actor, query: &'a PeopleQuery) -> Answer<'a, PeoplePage>;
+    /// One person.
+    fn person<'a>(&'a self, actor: &'a Actor, key: &'a str) -> Answer<'a, PersonPage>;
+    /// All people that match.
+    fn export_people<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PeopleQuery,
+        format: Format,
+    ) -> Answer<'a, Export>;
+    /// The Exceptions list.
+    fn exceptions<'a>(&'a self, actor: &'a Actor, query: &'a ExceptionsQuery) -> Answer<'a, ExceptionsPage>;
+    /// All exceptions that match.
+    fn export_exceptions<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a ExceptionsQuery,
+        format: Format,
+    ) -> Answer<'a, Export>;
+    /// Excepts a finding until a day.
+    fn except_finding<'a>(
+        &'a self,
+        actor: &'a Actor,
+        finding: &'a FindingId,
+        input: &'a ExceptionInput,
+    ) -> Answer<'a, ()>;
+    /// Ends an exception before its time.
+    fn end_exception<'a>(&'a self, actor: &'a Actor, finding: &'a FindingId) -> Answer<'a, ()>;
+    /// Notes that an account is known until a day.
+    fn account_known_until<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        account: &'a str,
+        input: &'a ExceptionInput,
+    ) -> Answer<'a, ()>;
+    /// Plugins across applications.
+    fn plugin_parties<'a>(&'a self, actor: &'a Actor, query: &'a PartiesQuery) -> Answer<'a, PartiesPage>;
+    /// All third parties that match.
+    fn export_parties<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PartiesQuery,
+        format: Format,
+    ) -> Answer<'a, Export>;
+    /// Plugins by user.
+    fn plugin_users<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PluginUsersQuery,
+    ) -> Answer<'a, PluginUsersPage>;
+    /// All users of plugins that match.
+    fn export_plugin_users<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PluginUsersQuery,
+        format: Format,
+    ) -> Answer<'a, Export>;
+    /// Notes what was made of a plugin.
+    fn review_plugin<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        id: &'a str,
+        review: Review,
+        note: &'a str,
+    ) -> Answer<'a, ()>;
 
     /// What can be onboarded.
     fn catalogue_apps<'a>(&'a self, actor: &'a Actor) -> Answer<'a, CatalogueAppsPage>;

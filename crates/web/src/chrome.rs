@@ -17,6 +17,8 @@ pub(crate) enum Section {
     Accounts,
     Plugins,
     Checks,
+    Exceptions,
+    Identities,
     Owners,
     Notifications,
     Audit,
@@ -32,7 +34,9 @@ impl Section {
         (Self::Checks, "/checks", "Checks"),
     ];
     /// The second part of the navigation.
-    pub(crate) const SIDE: [(Self, &'static str, &'static str); 3] = [
+    pub(crate) const SIDE: [(Self, &'static str, &'static str); 5] = [
+        (Self::Exceptions, "/exceptions", "Exceptions"),
+        (Self::Identities, "/identity-providers", "Identities"),
         (Self::Owners, "/owners", "Owners"),
         (Self::Notifications, "/settings/notifications", "Notifications"),
         (Self::Audit, "/audit", "Audit log"),
@@ -107,6 +111,26 @@ impl Chrome {
             "test" => "A test is on its way. Reload this page to see what became of it.",
             "retry" => "Everything that waits is tried now.",
             "my-address" => "Your address was saved.",
+            "excepted" => "The exception was saved. The finding comes back when it is over.",
+            "exception-ended" => "The exception was ended. The finding is open again.",
+            "linked" => "The account was linked. It is judged afresh by the next scan, which was asked for.",
+            "unlinked" => {
+                "The link was taken away. The account is judged afresh by the next scan, which was asked for."
+            }
+            "known" => "Noted. What the checks on identity find about this account is accepted until then.",
+            "reviewed" => "The review was saved.",
+            "idp-marked" => {
+                "Marked. Its accounts are read now; then the accounts of the others are judged by it."
+            }
+            "idp-unmarked" => {
+                "It is not an identity provider any more. Accounts are judged without it from their next scan on."
+            }
+            "idp-age" => {
+                "The age was saved. Accounts are judged afresh by their next scan, which was asked for."
+            }
+            "idp-list" => {
+                "The list was taken. Accounts are judged by it from their next scan on, which was asked for."
+            }
             "owner-created" => "The owner was added.",
             _ => return self,
         };

@@ -1,5 +1,9 @@
 //! Forms that were sent: fields in order, and the token that proves whose form it was.
 
+mod upload;
+
+pub(crate) use upload::SignedUpload;
+
 use axum::extract::{Form, FromRequest, FromRequestParts, Request};
 use axum::response::IntoResponse as _;
 use secrecy::SecretString;

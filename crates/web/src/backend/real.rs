@@ -6,15 +6,17 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use model::finding::FindingState;
-use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId};
+use model::id::{AppId, CheckId, DirectoryId, FindingId, InstanceId, OwnerId};
 use model::scan::ScanKind;
 use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
     AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
-    Cut, DestinationInput, DigestPreview, DriftPage, FindingPage, FindingsPage, FindingsQuery, HistoryPage,
-    HistoryQuery, NotificationsPage, OwnerInput, OwnersPage, PluginPage, PluginsPage, PluginsQuery,
-    PreflightPage, Session, SettingsPage, Shell, SummaryPage,
+    Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage, ExceptionsQuery,
+    FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage, ListInput,
+    NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery,
+    PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage,
+    Review, Session, SettingsPage, Shell, SummaryPage,
 };
 use ops::Ops;
 use secrecy::SecretString;
@@ -82,8 +84,9 @@ impl Backend for Ops {
         actor: &'a Actor,
         instance: &'a InstanceId,
         id: &'a str,
+        look_for: Option<&'a str>,
     ) -> Answer<'a, AccountPage> {
-        Box::pin(self.account(actor, instance, id))
+        Box::pin(self.account(actor, instance, id, look_for))
     }
     fn plugins<'a>(&'a self, actor: &'a Actor, query: &'a PluginsQuery) -> Answer<'a, PluginsPage> {
         Box::pin(self.plugins(actor, query))
@@ -150,6 +153,120 @@ impl Backend for Ops {
         format: Format,
     ) -> Answer<'a, Export> {
         Box::pin(self.export_plugins(actor, query, format))
+    }
+    fn identity_providers<'a>(&'a self, actor: &'a Actor) -> Answer<'a, IdentityPage> {
+        Box::pin(self.identity_providers(actor))
+    }
+    fn mark_identity_provider<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()> {
+        Box::pin(self.mark_identity_provider(actor, instance))
+    }
+    fn unmark_identity_provider<'a>(&'a self, actor: &'a Actor, id: &'a DirectoryId) -> Answer<'a, ()> {
+        Box::pin(self.unmark_identity_provider(actor, id))
+    }
+    fn set_identity_age<'a>(&'a self, actor: &'a Actor, id: &'a DirectoryId, hours: i64) -> Answer<'a, ()> {
+        Box::pin(self.set_identity_age(actor, id, hours))
+    }
+    fn upload_identities<'a>(&'a self, actor: &'a Actor, input: &'a ListInput) -> Answer<'a, DirectoryId> {
+        Box::pin(self.upload_identities(actor, input))
+    }
+    fn link_account<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        account: &'a str,
+        key: &'a str,
+        note: &'a str,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.link_account(actor, instance, account, key, note))
+    }
+    fn unlink_account<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        account: &'a str,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.unlink_account(actor, instance, account))
+    }
+    fn people<'a>(&'a self, actor: &'a Actor, query: &'a PeopleQuery) -> Answer<'a, PeoplePage> {
+        Box::pin(self.people(actor, query))
+    }
+    fn person<'a>(&'a self, actor: &'a Actor, key: &'a str) -> Answer<'a, PersonPage> {
+        Box::pin(self.person(actor, key))
+    }
+    fn export_people<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PeopleQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        Box::pin(self.export_people(actor, query, format))
+    }
+    fn exceptions<'a>(&'a self, actor: &'a Actor, query: &'a ExceptionsQuery) -> Answer<'a, ExceptionsPage> {
+        Box::pin(self.exceptions(actor, query))
+    }
+    fn export_exceptions<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a ExceptionsQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        Box::pin(self.export_exceptions(actor, query, format))
+    }
+    fn except_finding<'a>(
+        &'a self,
+        actor: &'a Actor,
+        finding: &'a FindingId,
+        input: &'a ExceptionInput,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.except_finding(actor, finding, input))
+    }
+    fn end_exception<'a>(&'a self, actor: &'a Actor, finding: &'a FindingId) -> Answer<'a, ()> {
+        Box::pin(self.end_exception(actor, finding))
+    }
+    fn account_known_until<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        account: &'a str,
+        input: &'a ExceptionInput,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.account_known_until(actor, instance, account, input))
+    }
+    fn plugin_parties<'a>(&'a self, actor: &'a Actor, query: &'a PartiesQuery) -> Answer<'a, PartiesPage> {
+        Box::pin(self.plugin_parties(actor, query))
+    }
+    fn export_parties<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PartiesQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        Box::pin(self.export_parties(actor, query, format))
+    }
+    fn plugin_users<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PluginUsersQuery,
+    ) -> Answer<'a, PluginUsersPage> {
+        Box::pin(self.plugin_users(actor, query))
+    }
+    fn export_plugin_users<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a PluginUsersQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        Box::pin(self.export_plugin_users(actor, query, format))
+    }
+    fn review_plugin<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        id: &'a str,
+        review: Review,
+        note: &'a str,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.review_plugin(actor, instance, id, review, note))
     }
     fn catalogue_apps<'a>(&'a self, actor: &'a Actor) -> Answer<'a, CatalogueAppsPage> {
         Box::pin(self.catalogue_apps(actor))

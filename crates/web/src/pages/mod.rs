@@ -6,11 +6,14 @@ mod applications;
 mod audit;
 mod checks;
 mod entrance;
+mod exceptions;
 mod export;
 mod findings;
+mod identities;
 mod notifications;
 pub(crate) mod onboard;
 mod owners;
+mod people;
 mod plugins;
 pub(crate) mod settings;
 
@@ -28,7 +31,10 @@ pub(crate) fn routes() -> Router<Web> {
         .merge(onboard::routes())
         .merge(findings::routes())
         .merge(accounts::routes())
+        .merge(people::routes())
         .merge(plugins::routes())
+        .merge(exceptions::routes())
+        .merge(identities::routes())
         .merge(checks::routes())
         .merge(notifications::routes())
         .merge(owners::routes())

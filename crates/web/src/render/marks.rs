@@ -197,6 +197,34 @@ pub(crate) fn yes_no(value: &Known<bool>) -> &'static str {
     }
 }
 
+/// A reason as a sentence of its own: it begins with a capital letter and ends with a full stop.
+pub(crate) fn sentence(reason: &str) -> String {
+    let mut chars = reason.trim_end_matches('.').chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str() + ".")
+}
+
+/// How a person stands at the identity provider.
+pub(crate) fn identity_state(state: &Option<model::identity::State>) -> Markup {
+    use model::identity::State;
+    match state {
+        Some(State::Active) => line("pass", r#"<path d="m3 8.5 3.3 3.3L13 4.6"/>"#, "Active"),
+        Some(State::Invited) => line("inconclusive", r#"<circle cx="8" cy="8" r="5"/>"#, "Invited"),
+        Some(over) => line("fail", r#"<path d="m4 4 8 8M12 4l-8 8"/>"#, &humane(over.as_str())),
+        None => Markup(r#"<span class="quiet">not known</span>"#.to_owned()),
+    }
+}
+
+/// Whose an account is, in a word.
+pub(crate) fn matched(whose: &model::view::Whose) -> Markup {
+    use model::identity::Match;
+    match whose.matched {
+        Match::Matched => line("pass", r#"<path d="m3 8.5 3.3 3.3L13 4.6"/>"#, "Known there"),
+        Match::Deactivated => line("fail", r#"<path d="m4 4 8 8M12 4l-8 8"/>"#, "Deactivated there"),
+        Match::Unmatched => line("fail", r#"<path d="m4 4 8 8M12 4l-8 8"/>"#, "Not known there"),
+        Match::Unknown => line("inconclusive", r#"<circle cx="8" cy="8" r="5"/>"#, "Cannot be told"),
+    }
+}
+
 /// Text as far as it is known.
 pub(crate) fn known(value: &Known<String>) -> Markup {
     match value {

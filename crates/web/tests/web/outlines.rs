@@ -52,6 +52,13 @@ pages! {
     plugin: "/applications/i-acme/plugins/app%2F77";
     checks: "/checks";
     check: "/checks/github/github/org-requires-2fa";
+    plugins_across_applications: "/plugins/across";
+    plugins_by_user: "/plugins/users";
+    people: "/people";
+    people_without_an_identity_provider: "/people?search=nobody";
+    person: "/people/i-directory%2Famira.haddad";
+    exceptions: "/exceptions";
+    identity_providers: "/identity-providers";
     owners: "/owners";
     notifications: "/settings/notifications";
     digest: "/settings/notifications/digest";

@@ -7,21 +7,22 @@ use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use futures_util::stream::{self, BoxStream};
 use model::finding::FindingState;
-use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId};
+use model::id::{AppId, CheckId, DirectoryId, FindingId, InstanceId, OwnerId};
 use model::scan::ScanKind;
 use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationHeader, ApplicationsPage, ApplicationsQuery,
     AuditPage, AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage,
-    CredentialInput, Cut, DestinationInput, DigestPreview, DriftPage, FindingPage, FindingsPage,
-    FindingsQuery, HistoryPage, HistoryQuery, Mark, NotificationsPage, OwnerInput, OwnersPage, PluginPage,
-    PluginsPage, PluginsQuery, PreflightPage, Refusal, RefusalKind, Role, Session, SettingsPage, Shell,
-    SummaryPage,
+    CredentialInput, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage,
+    ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage,
+    ListInput, Mark, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage,
+    PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery,
+    PreflightPage, Refusal, RefusalKind, Review, Role, Session, SettingsPage, Shell, SummaryPage,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use web::{Answer, Backend, Export, FindingsFormat, Format, Secrets, SignedIn};
 
-use super::{fleet, inventory, now, questions, scans};
+use super::{across, fleet, inventory, now, questions, scans};
 
 /// The samples. Signs in `admin` or `auditor` with the password `sample`; remembers what it was asked to change.
 pub(crate) struct Samples {
@@ -175,7 +176,13 @@ impl Backend for Samples {
     fn accounts<'a>(&'a self, _: &'a Actor, query: &'a AccountsQuery) -> Answer<'a, AccountsPage> {
         listed(&query.instance, |h| inventory::accounts(h, query))
     }
-    fn account<'a>(&'a self, _: &'a Actor, instance: &'a InstanceId, id: &'a str) -> Answer<'a, AccountPage> {
+    fn account<'a>(
+        &'a self,
+        _: &'a Actor,
+        instance: &'a InstanceId,
+        id: &'a str,
+        _: Option<&'a str>,
+    ) -> Answer<'a, AccountPage> {
         found(header(instance).and_then(|h| inventory::account(&h.instance, id)))
     }
     fn plugins<'a>(&'a self, _: &'a Actor, query: &'a PluginsQuery) -> Answer<'a, PluginsPage> {
@@ -229,6 +236,113 @@ impl Backend for Samples {
     }
     fn export_plugins<'a>(&'a self, _: &'a Actor, _: &'a PluginsQuery, format: Format) -> Answer<'a, Export> {
         answer(export(format))
+    }
+
+    fn identity_providers<'a>(&'a self, actor: &'a Actor) -> Answer<'a, IdentityPage> {
+        answer(across::identities(actor.role == Role::Admin))
+    }
+    fn mark_identity_provider<'a>(&'a self, _: &'a Actor, id: &'a InstanceId) -> Answer<'a, ()> {
+        self.note(format!("mark {id}"))
+    }
+    fn unmark_identity_provider<'a>(&'a self, _: &'a Actor, id: &'a DirectoryId) -> Answer<'a, ()> {
+        self.note(format!("unmark {id}"))
+    }
+    fn set_identity_age<'a>(&'a self, _: &'a Actor, id: &'a DirectoryId, hours: i64) -> Answer<'a, ()> {
+        self.note(format!("{id} is believed for {hours} h"))
+    }
+    fn upload_identities<'a>(&'a self, _: &'a Actor, input: &'a ListInput) -> Answer<'a, DirectoryId> {
+        match model::identity::parse_list(&input.text, now()) {
+            Ok(identities) => {
+                let what = format!("list {} of {} for {} days", input.name, identities.len(), input.days);
+                self.done.lock().expect("no test panics while it holds the list").push(what);
+                answer("l-1".into())
+            }
+            Err(error) => {
+                let refused =
+                    refusal(RefusalKind::Invalid, &format!("The list cannot be used: {error}."), "");
+                ready(Err(refused)).boxed()
+            }
+        }
+    }
+    fn link_account<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a InstanceId,
+        account: &'a str,
+        key: &'a str,
+        note: &'a str,
+    ) -> Answer<'a, ()> {
+        self.note(format!("{account} of {id} is {key}'s ({note})"))
+    }
+    fn unlink_account<'a>(&'a self, _: &'a Actor, id: &'a InstanceId, account: &'a str) -> Answer<'a, ()> {
+        self.note(format!("{account} of {id} is nobody's"))
+    }
+    fn people<'a>(&'a self, _: &'a Actor, query: &'a PeopleQuery) -> Answer<'a, PeoplePage> {
+        answer(across::people(query))
+    }
+    fn person<'a>(&'a self, _: &'a Actor, key: &'a str) -> Answer<'a, PersonPage> {
+        found(across::person(key))
+    }
+    fn export_people<'a>(&'a self, _: &'a Actor, _: &'a PeopleQuery, format: Format) -> Answer<'a, Export> {
+        answer(export(format))
+    }
+    fn exceptions<'a>(&'a self, _: &'a Actor, query: &'a ExceptionsQuery) -> Answer<'a, ExceptionsPage> {
+        answer(across::exceptions(query))
+    }
+    fn export_exceptions<'a>(
+        &'a self,
+        _: &'a Actor,
+        _: &'a ExceptionsQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        answer(export(format))
+    }
+    fn except_finding<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a FindingId,
+        input: &'a ExceptionInput,
+    ) -> Answer<'a, ()> {
+        self.note(format!("{id} excepted until {} by {}: {}", input.until, input.approver, input.reason))
+    }
+    fn end_exception<'a>(&'a self, _: &'a Actor, id: &'a FindingId) -> Answer<'a, ()> {
+        self.note(format!("exception of {id} ended"))
+    }
+    fn account_known_until<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a InstanceId,
+        account: &'a str,
+        input: &'a ExceptionInput,
+    ) -> Answer<'a, ()> {
+        self.note(format!("{account} of {id} known until {}", input.until))
+    }
+    fn plugin_parties<'a>(&'a self, _: &'a Actor, query: &'a PartiesQuery) -> Answer<'a, PartiesPage> {
+        answer(across::parties(query))
+    }
+    fn export_parties<'a>(&'a self, _: &'a Actor, _: &'a PartiesQuery, format: Format) -> Answer<'a, Export> {
+        answer(export(format))
+    }
+    fn plugin_users<'a>(&'a self, _: &'a Actor, query: &'a PluginUsersQuery) -> Answer<'a, PluginUsersPage> {
+        answer(across::plugin_users(query))
+    }
+    fn export_plugin_users<'a>(
+        &'a self,
+        _: &'a Actor,
+        _: &'a PluginUsersQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        answer(export(format))
+    }
+    fn review_plugin<'a>(
+        &'a self,
+        _: &'a Actor,
+        instance: &'a InstanceId,
+        id: &'a str,
+        review: Review,
+        note: &'a str,
+    ) -> Answer<'a, ()> {
+        self.note(format!("{id} of {instance} is {} ({note})", review.as_str()))
     }
 
     fn catalogue_apps<'a>(&'a self, _: &'a Actor) -> Answer<'a, CatalogueAppsPage> {

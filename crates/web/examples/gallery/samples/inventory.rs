@@ -1,11 +1,12 @@
 //! Accounts, plugins, owners and the audit log.
 
 use model::finding::Severity;
+use model::identity::{Match, State};
 use model::time::Duration;
 use model::view::{
     AccountPage, AccountRow, AccountsPage, AccountsQuery, ApplicationHeader, AuditPage, AuditQuery, AuditRow,
-    Facet, FacetChoice, FieldRow, InstanceRef, Known, Link, OwnerRow, OwnersPage, PluginPage, PluginRow,
-    PluginsPage, PluginsQuery, RiskTag, ScopeView,
+    Facet, FacetChoice, FieldRow, IdentityChoice, InstanceRef, Known, Link, LinkView, OwnerRow, OwnersPage,
+    PluginPage, PluginRow, PluginsPage, PluginsQuery, Review, ReviewView, RiskTag, ScopeView, Whose,
 };
 
 use super::fleet::tiles;
@@ -15,7 +16,29 @@ fn risk(severity: Severity, says: &str) -> RiskTag {
     RiskTag { finding: "f-i-acme-1".into(), severity, says: says.to_owned() }
 }
 
-fn account_rows(instance: &InstanceRef) -> Vec<AccountRow> {
+fn whose(matched: Match, name: &str, state: State) -> Whose {
+    Whose {
+        matched,
+        key: Some(format!("i-directory/{name}")),
+        name: Some(name.to_owned()),
+        by: Some("verified e-mail".to_owned()),
+        state: Some(state),
+        note: None,
+    }
+}
+
+fn undecided() -> Whose {
+    Whose {
+        matched: Match::Unknown,
+        key: None,
+        name: None,
+        by: None,
+        state: None,
+        note: Some("it looks like the account of an identity by an address that the application has not verified; link it by hand, or have the address verified".to_owned()),
+    }
+}
+
+pub(super) fn account_rows(instance: &InstanceRef) -> Vec<AccountRow> {
     let row = |username: &str, name: Known<String>| AccountRow {
         instance: instance.clone(),
         id: username.to_owned(),
@@ -28,7 +51,7 @@ fn account_rows(instance: &InstanceRef) -> Vec<AccountRow> {
         privileged: Known::Is(false),
         external: Known::Is(false),
         second_factor: Known::Is(true),
-        idp_linked: Known::Is(true),
+        whose: whose(Match::Matched, username, State::Active),
         last_active_at: Known::Is(ago(Duration::days(2))),
         risks: Vec::new(),
         first_seen_at: ago(Duration::days(130)),
@@ -39,7 +62,8 @@ fn account_rows(instance: &InstanceRef) -> Vec<AccountRow> {
     owner.role = is("owner");
     owner.privileged = Known::Is(true);
     owner.second_factor = Known::Is(false);
-    owner.idp_linked = Known::Is(false);
+    owner.whose =
+        Whose { key: None, name: None, by: None, state: None, ..whose(Match::Unmatched, "", State::Active) };
     owner.risks = vec![
         risk(Severity::High, "can sign in without a second factor"),
         risk(Severity::Medium, "was not provisioned by the identity provider"),
@@ -48,24 +72,26 @@ fn account_rows(instance: &InstanceRef) -> Vec<AccountRow> {
     let mut outside = row("contractor-with-a-rather-long-name-2024", Known::Unknown);
     outside.external = Known::Is(true);
     outside.second_factor = Known::Unknown;
-    outside.idp_linked = Known::Unknown;
+    outside.whose = undecided();
     outside.last_active_at = Known::Absent;
     outside.risks = vec![risk(Severity::Low, "has never been active")];
     let mut bot = row("deploy[bot]", Known::Absent);
     bot.kind = is("bot");
     bot.second_factor = Known::Absent;
-    bot.idp_linked = Known::Is(false);
+    bot.whose = whose(Match::Deactivated, "build", State::Suspended);
     if instance.id.as_str() == HOSTILE_ID {
         let mut all = row(HOSTILE, is(HOSTILE));
         all.id = "hostile".to_owned();
         (all.kind, all.state, all.role) = (is(HOSTILE), is(HOSTILE), is(HOSTILE));
+        all.whose = whose(Match::Matched, HOSTILE, State::Active);
+        all.whose.note = Some(HOSTILE.to_owned());
         all.risks = vec![risk(Severity::High, HOSTILE)];
         return vec![all];
     }
     vec![owner, outside, row("amira.haddad", is("Amira Haddad")), bot]
 }
 
-fn facet(name: &str, title: &str, choices: &[(&str, &str)]) -> Facet {
+pub(super) fn facet(name: &str, title: &str, choices: &[(&str, &str)]) -> Facet {
     Facet {
         name: name.to_owned(),
         title: title.to_owned(),
@@ -88,12 +114,18 @@ fn where_to(header: &Option<ApplicationHeader>) -> InstanceRef {
 pub(crate) fn accounts(header: Option<ApplicationHeader>, query: &AccountsQuery) -> AccountsPage {
     AccountsPage {
         now: now(),
-        notices: vec![
-            "No identity provider is onboarded, so Parapet cannot tell which accounts it provisioned; it can only repeat what each application says."
+        notices: Vec::new(),
+        identity_lack: Some(
+            "No identity provider is onboarded, so Parapet cannot tell which accounts it provisioned."
                 .to_owned(),
-        ],
+        ),
         facets: vec![
             facet("risk", "Risk", &[("risky", "With findings"), ("unjudged", "Not judged")]),
+            facet(
+                "identity",
+                "Identity provider",
+                &[("matched", "Known there"), ("unmatched", "Not known there")],
+            ),
             facet("kind", "Kind", &[("human", "Human"), ("bot", "Bot")]),
         ],
         rows: account_rows(&where_to(&header)),
@@ -123,11 +155,29 @@ pub(crate) fn account(instance: &InstanceRef, id: &str) -> Option<AccountPage> {
             title: "Open in GitHub".to_owned(),
             href: "https://github.com/orgs/acme/people".to_owned(),
         }),
+        link: (id == "amira.haddad").then(|| LinkView {
+            name: "Amira Haddad".to_owned(),
+            key: "i-directory/amira.haddad".to_owned(),
+            note: "asked her".to_owned(),
+            by: "Dana Reyes".to_owned(),
+            at: ago(Duration::days(3)),
+        }),
+        looked_for: account.username.clone(),
+        choices: vec![IdentityChoice {
+            key: "i-directory/7".to_owned(),
+            name: account.username.clone(),
+            display_name: account.display_name.value().cloned(),
+            directory: "Staff directory".to_owned(),
+            state: Some(State::Active),
+        }],
+        known_until: Vec::new(),
+        identity_findings: account.risks.len() as u64,
+        may_change: true,
         account,
     })
 }
 
-fn plugin_rows(instance: &InstanceRef) -> Vec<PluginRow> {
+pub(super) fn plugin_rows(instance: &InstanceRef) -> Vec<PluginRow> {
     let row = |id: &str, name: &str, kind: &str, grade: Known<String>| PluginRow {
         instance: instance.clone(),
         id: id.to_owned(),
@@ -143,6 +193,7 @@ fn plugin_rows(instance: &InstanceRef) -> Vec<PluginRow> {
         last_used_at: Known::Is(ago(Duration::hours(3))),
         expires_at: Known::Absent,
         risks: Vec::new(),
+        review: ReviewView::default(),
         first_seen_at: ago(Duration::days(90)),
         last_seen_at: ago(Duration::hours(3)),
         stale_since: None,
@@ -159,6 +210,12 @@ fn plugin_rows(instance: &InstanceRef) -> Vec<PluginRow> {
     token.level = is("user");
     token.last_used_at = Known::Absent;
     token.users = Known::Is(1);
+    token.review = ReviewView {
+        state: Review::Revoked,
+        reviewed: Some((ago(Duration::days(4)), "Dana Reyes".to_owned())),
+        note: "no longer needed".to_owned(),
+        still_there: true,
+    };
     let mut key = row("key/1", "deploy key of acme/website", "deploy_key", is("low"));
     key.active = Known::Is(false);
     if instance.id.as_str() == HOSTILE_ID {
@@ -210,6 +267,9 @@ pub(crate) fn plugin(instance: &InstanceRef, id: &str) -> Option<PluginPage> {
             title: "Review in GitHub".to_owned(),
             href: "https://github.com/organizations/acme/settings/installations".to_owned(),
         }),
+        users: vec!["j.petersen".to_owned(), "amira.haddad".to_owned()],
+        elsewhere: plugin_rows(&directory()).into_iter().take(1).collect(),
+        may_change: true,
         plugin,
     })
 }

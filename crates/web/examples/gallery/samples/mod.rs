@@ -1,6 +1,7 @@
 //! Believable samples of everything that pages show, and a backend that answers with them. They exist for the gallery
 //! and for tests: no page of the product is ever filled from here.
 
+mod across;
 mod backend;
 mod fleet;
 mod inventory;

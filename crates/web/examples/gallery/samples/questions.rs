@@ -209,6 +209,8 @@ pub(crate) fn finding(id: &str) -> Option<FindingPage> {
             href: "https://github.com/organizations/acme/settings/security".to_owned(),
         }),
         controls: controls(),
+        exception: None,
+        may_except: true,
         transitions: vec![if row.state == FindingState::New {
             FindingState::InProgress
         } else {

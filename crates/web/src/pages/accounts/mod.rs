@@ -3,18 +3,20 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::response::Response;
-use axum::routing::get;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
 use model::id::InstanceId;
+use model::identity::Match;
 use model::view::{AccountPage, AccountsPage, AccountsQuery, Refusal};
 
 use crate::Web;
 use crate::backend::Format;
 use crate::chrome::{Chrome, Section, show};
 use crate::error::Failure;
+use crate::form::SignedForm;
 use crate::links::Links;
 use crate::pages::application::address;
-use crate::pages::export;
+use crate::pages::{exceptions, export};
 use crate::render::{self, marks, time};
 use crate::session::Signed;
 
@@ -27,6 +29,9 @@ pub(super) fn routes() -> Router<Web> {
         .route("/applications/{id}/accounts.csv", get(of_one_csv))
         .route("/applications/{id}/accounts.json", get(of_one_json))
         .route("/applications/{id}/accounts/{account}", get(one))
+        .route("/applications/{id}/accounts/{account}/link", post(link))
+        .route("/applications/{id}/accounts/{account}/unlink", post(unlink))
+        .route("/applications/{id}/accounts/{account}/known", post(known))
 }
 
 type RawQuery = Query<Vec<(String, String)>>;
@@ -39,7 +44,7 @@ fn wanted(links: &Links, instance: Option<InstanceId>) -> Result<AccountsQuery, 
         kind: links.text("kind"),
         state: links.text("state"),
         privileged: links.flag("privileged")?,
-        identity: links.text("identity"),
+        identity: links.parsed("identity", Match::parse)?,
         search: links.text("search"),
         cut: links.cut(),
     })
@@ -132,15 +137,68 @@ struct One<'a> {
     page: &'a AccountPage,
 }
 
+impl One<'_> {
+    fn base(&self) -> String {
+        one_address(&self.page.account.instance.id, &self.page.account.id)
+    }
+
+    fn known_action(&self) -> String {
+        self.base() + "/known"
+    }
+}
+
+fn one_address(id: &InstanceId, account: &str) -> String {
+    address(id, &format!("/accounts/{}", render::segment(account)))
+}
+
 async fn one(
     State(web): State<Web>,
     signed: Signed,
     Path((id, account)): Path<(String, String)>,
+    Query(query): RawQuery,
 ) -> Result<Response, Failure> {
     let id = InstanceId::from(id);
-    let page = web.backend.account(signed.actor(), &id, &account).await?;
-    let here = address(&id, &format!("/accounts/{}", render::segment(&account)));
-    let chrome =
-        Chrome::new(&web, &signed, Section::Accounts, &page.account.username).await.live(here, Some(&id));
+    let links = Links::new(one_address(&id, &account), query.clone());
+    let page = web.backend.account(signed.actor(), &id, &account, links.get("person")).await?;
+    let chrome = Chrome::new(&web, &signed, Section::Accounts, &page.account.username)
+        .await
+        .live(links.here(), Some(&id))
+        .done(&query);
     show(&One { chrome, page: &page })
+}
+
+fn back(id: &InstanceId, account: &str, done: &str) -> Response {
+    Redirect::to(&format!("{}?done={done}", one_address(id, account))).into_response()
+}
+
+async fn link(
+    State(web): State<Web>,
+    Path((id, account)): Path<(String, String)>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
+    let id = InstanceId::from(id);
+    let (key, note) = (form.fields.get("identity"), form.fields.get("note"));
+    web.backend.link_account(form.signed.actor(), &id, &account, key, note).await?;
+    Ok(back(&id, &account, "linked"))
+}
+
+async fn unlink(
+    State(web): State<Web>,
+    Path((id, account)): Path<(String, String)>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
+    let id = InstanceId::from(id);
+    web.backend.unlink_account(form.signed.actor(), &id, &account).await?;
+    Ok(back(&id, &account, "unlinked"))
+}
+
+async fn known(
+    State(web): State<Web>,
+    Path((id, account)): Path<(String, String)>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
+    let id = InstanceId::from(id);
+    let input = exceptions::input(&form.fields);
+    web.backend.account_known_until(form.signed.actor(), &id, &account, &input).await?;
+    Ok(back(&id, &account, "known"))
 }

@@ -117,6 +117,16 @@ struct One<'a> {
     page: &'a FindingPage,
 }
 
+impl One<'_> {
+    fn except_action(&self) -> String {
+        format!("/findings/{}/except", render::segment(&self.page.finding.id))
+    }
+
+    fn except_title(&self) -> &'static str {
+        if self.page.exception.is_some() { "Change the exception" } else { "Except until" }
+    }
+}
+
 async fn one(
     State(web): State<Web>,
     signed: Signed,

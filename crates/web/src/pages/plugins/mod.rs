@@ -1,17 +1,20 @@
 //! Plugins: the list, of all applications or of one, and one plugin.
 
+mod across;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::response::Response;
-use axum::routing::get;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
 use model::id::InstanceId;
-use model::view::{PluginPage, PluginsPage, PluginsQuery, Refusal};
+use model::view::{PluginPage, PluginsPage, PluginsQuery, Refusal, Review};
 
 use crate::Web;
 use crate::backend::Format;
 use crate::chrome::{Chrome, Section, show};
 use crate::error::Failure;
+use crate::form::SignedForm;
 use crate::links::Links;
 use crate::pages::application::address;
 use crate::pages::export;
@@ -27,6 +30,8 @@ pub(super) fn routes() -> Router<Web> {
         .route("/applications/{id}/plugins.csv", get(of_one_csv))
         .route("/applications/{id}/plugins.json", get(of_one_json))
         .route("/applications/{id}/plugins/{plugin}", get(one))
+        .route("/applications/{id}/plugins/{plugin}/review", post(review))
+        .merge(across::routes())
 }
 
 type RawQuery = Query<Vec<(String, String)>>;
@@ -38,6 +43,9 @@ fn wanted(links: &Links, instance: Option<InstanceId>) -> Result<PluginsQuery, R
         grade: links.text("grade"),
         kind: links.text("kind"),
         risk: links.text("risk"),
+        review: links.parsed("review", Review::parse)?,
+        same: links.text("same"),
+        user: links.text("user"),
         search: links.text("search"),
         cut: links.cut(),
     })
@@ -134,10 +142,29 @@ async fn one(
     State(web): State<Web>,
     signed: Signed,
     Path((id, plugin)): Path<(String, String)>,
+    Query(query): RawQuery,
 ) -> Result<Response, Failure> {
     let id = InstanceId::from(id);
     let page = web.backend.plugin(signed.actor(), &id, &plugin).await?;
     let here = address(&id, &format!("/plugins/{}", render::segment(&plugin)));
-    let chrome = Chrome::new(&web, &signed, Section::Plugins, &page.plugin.name).await.live(here, Some(&id));
+    let chrome = Chrome::new(&web, &signed, Section::Plugins, &page.plugin.name)
+        .await
+        .live(here, Some(&id))
+        .done(&query);
     show(&One { chrome, page: &page })
+}
+
+async fn review(
+    State(web): State<Web>,
+    Path((id, plugin)): Path<(String, String)>,
+    form: SignedForm,
+) -> Result<Response, Failure> {
+    let id = InstanceId::from(id);
+    let Some(review) = Review::parse(form.fields.get("review")) else {
+        return Err(Failure::Status(http::StatusCode::UNPROCESSABLE_ENTITY));
+    };
+    let note = form.fields.get("note");
+    web.backend.review_plugin(form.signed.actor(), &id, &plugin, review, note).await?;
+    let back = address(&id, &format!("/plugins/{}?done=reviewed", render::segment(&plugin)));
+    Ok(Redirect::to(&back).into_response())
 }
