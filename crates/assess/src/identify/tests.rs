@@ -285,25 +285,28 @@ fn state() -> impl Strategy<Value = Option<State>> {
     prop::option::of(prop::sample::select(State::ALL.to_vec()))
 }
 
+prop_compose! {
+    fn somebody()(
+        addresses in prop::collection::vec(text(), 0..3), aliases in prop::collection::vec(text(), 0..2),
+        other in text(), state in state(), hours in 0i64..80,
+    ) -> Identity {
+        Identity {
+            other_ids: vec![other],
+            addresses,
+            aliases,
+            state,
+            seen_at: NOW - Duration::hours(hours),
+            ..Identity::default()
+        }
+    }
+}
+
 fn people() -> impl Strategy<Value = Vec<Identity>> {
-    let one =
-        (prop::collection::vec(text(), 0..3), prop::collection::vec(text(), 0..2), text(), state(), 0i64..80);
-    prop::collection::vec(one, 0..5).prop_map(|all| {
-        let one = |(n, (addresses, aliases, other, state, hours)): (
-            usize,
-            (Vec<String>, Vec<String>, String, Option<State>, i64),
-        )| {
-            Identity {
-                id: (n + 1).to_string(),
-                other_ids: vec![other],
-                addresses,
-                aliases,
-                state,
-                seen_at: NOW - Duration::hours(hours),
-                ..Identity::default()
-            }
-        };
-        all.into_iter().enumerate().map(one).collect()
+    prop::collection::vec(somebody(), 0..5).prop_map(|mut all| {
+        for (n, identity) in all.iter_mut().enumerate() {
+            identity.id = (n + 1).to_string();
+        }
+        all
     })
 }
 
