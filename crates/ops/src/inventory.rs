@@ -9,7 +9,7 @@ use model::scan::ScanKind;
 use model::value::{Record, Shape, Value};
 use model::view::{
     AccountPage, AccountRow, AccountsPage, AccountsQuery, Actor, FieldRow, Known, Link, NextStep, PluginPage,
-    PluginRow, PluginsPage, PluginsQuery, Review, ReviewView, RiskTag, Role, ScopeView,
+    PluginRow, PluginsPage, PluginsQuery, Review, RiskTag, Role, ScopeView,
 };
 use store::findings::{self, Finding};
 use store::{accounts, plugins};
@@ -18,6 +18,7 @@ use crate::findings::OPEN;
 use crate::identities::whose;
 use crate::lists::{ROWS, empty, facet, known_bool, known_text, known_time, paging, plain, sort};
 use crate::refusal::{Result, internal, store as from_store};
+use crate::reviews::{GRADES, PLUGIN_KINDS, review_view, stored_review};
 use crate::{Ops, lists};
 
 impl Ops {
@@ -383,42 +384,6 @@ impl Ops {
             .collect();
         scopes.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.id.cmp(&b.1.id)));
         Some(scopes.into_iter().map(|(_, s)| s).collect())
-    }
-}
-
-pub(crate) const GRADES: [(&str, &str); 4] =
-    [("high", "High"), ("medium", "Medium"), ("low", "Low"), ("unknown", "Not known")];
-
-pub(crate) const PLUGIN_KINDS: [(&str, &str); 7] = [
-    ("app", "App"),
-    ("oauth_app", "OAuth app"),
-    ("token", "Token"),
-    ("ssh_key", "SSH key"),
-    ("webhook", "Webhook"),
-    ("deploy_key", "Deploy key"),
-    ("bot", "Bot"),
-];
-
-pub(crate) const fn stored_review(review: Review) -> plugins::Review {
-    match review {
-        Review::NotReviewed => plugins::Review::NotReviewed,
-        Review::Reviewed => plugins::Review::Reviewed,
-        Review::Revoked => plugins::Review::Revoked,
-    }
-}
-
-fn review_view(p: &plugins::Plugin) -> ReviewView {
-    let state = match p.review {
-        plugins::Review::NotReviewed => Review::NotReviewed,
-        plugins::Review::Reviewed => Review::Reviewed,
-        plugins::Review::Revoked => Review::Revoked,
-    };
-    let seen_since = p.reviewed.as_ref().is_some_and(|(at, _)| p.last_seen_at > *at);
-    ReviewView {
-        state,
-        still_there: state == Review::Revoked && seen_since && p.gone_at.is_none(),
-        reviewed: p.reviewed.clone(),
-        note: p.review_note.clone(),
     }
 }
 

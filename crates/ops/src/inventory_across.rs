@@ -12,9 +12,9 @@ use serde_json::json;
 use store::plugins::across;
 use store::{Order, accounts, directories, people, plugins};
 
-use crate::inventory::stored_review;
 use crate::lists::{self, ROWS, empty, facet, known_text, paging, sort};
 use crate::refusal::{Result, internal, invalid, must_be_admin, not_found, store as from_store};
+use crate::reviews::{GRADES, PLUGIN_KINDS, stored_review};
 use crate::{Ops, audit};
 
 /// Accounts of one person that a page shows; more are in the list, filtered by the person.
@@ -174,8 +174,8 @@ impl Ops {
             now: self.now(),
             facets: vec![
                 facet("review", "Review", query.review.map(Review::as_str), &reviews),
-                facet("grade", "Access", query.grade.as_deref(), &crate::inventory::GRADES),
-                facet("kind", "Kind", query.kind.as_deref(), &crate::inventory::PLUGIN_KINDS),
+                facet("grade", "Access", query.grade.as_deref(), &GRADES),
+                facet("kind", "Kind", query.kind.as_deref(), &PLUGIN_KINDS),
                 self.app_facet(query.app.as_ref()),
             ],
             empty: empty(&paging, &self.nothing_read(ScanKind::Plugins, None), NextStep::AddApplication),

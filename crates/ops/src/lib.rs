@@ -24,6 +24,7 @@ mod onboard;
 mod password;
 mod people;
 mod refusal;
+mod reviews;
 mod runs;
 mod settings;
 mod sign_in;
