@@ -8,6 +8,7 @@ answers, and ends when standard input closes.
 
 import argparse
 import email
+import email.policy
 import json
 import pathlib
 import ssl
@@ -51,7 +52,7 @@ class Box:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        message = email.message_from_bytes(envelope.content)
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         facts = {
             "tls": session.ssl is not None,
             "login": getattr(session.auth_data, "login", b"").decode() if session.auth_data else None,

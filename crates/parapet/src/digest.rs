@@ -12,6 +12,7 @@ use crate::wiring::World;
 pub(crate) async fn run(command: DigestCommand) -> Result<ExitCode, Failure> {
     let DigestCommand::Preview { who, html, config } = command;
     let world = World::open(config.config.as_ref()).await?;
+    let who = who.unwrap_or_default();
     let preview = world.ops.digest_preview(&command_line(), &who).await?;
     let Some(mail) = preview.mail else {
         let name = preview.choices.iter().find(|c| c.active).map_or(who, |c| c.title.clone());

@@ -34,6 +34,7 @@ fn every_command_explains_itself_with_examples() {
         &["findings", "export"],
         &["key", "new"],
         &["doctor"],
+        &["digest", "preview"],
     ] {
         let mut arguments = command.to_vec();
         arguments.push("--help");

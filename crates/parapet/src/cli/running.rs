@@ -23,8 +23,8 @@ pub(crate) enum DigestCommand {
     )]
     Preview {
         /// Whose: an owner's name or id, or 'admins' [default: the first who would get one]
-        #[arg(long = "for", value_name = "OWNER", default_value = "")]
-        who: String,
+        #[arg(long = "for", value_name = "OWNER")]
+        who: Option<String>,
         /// Print the HTML part
         #[arg(long)]
         html: bool,

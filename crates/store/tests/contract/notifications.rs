@@ -154,7 +154,7 @@ on_both! {
         destinations::create(&f.db, &new, &address, min(0), audit("destination")).await.unwrap();
         let taken = Destination { id: "d2".to_owned(), name: "ON CALL".to_owned(), ..new.clone() };
         assert!(destinations::create(&f.db, &taken, &address, min(0), audit("destination")).await.is_err());
-        assert_eq!(destinations::all(&f.db).await.unwrap(), [new.clone()]);
+        assert_eq!(destinations::all(&f.db).await.unwrap(), std::slice::from_ref(&new));
         assert_eq!(destinations::address(&f.db, "d1").await.unwrap().expose_secret(), address.expose_secret());
 
         outbox::add(&f.db, &[NewParcel { destination: "d1".to_owned(), ..parcel("a", "d1") }], min(0)).await.unwrap();
