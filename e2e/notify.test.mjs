@@ -226,7 +226,8 @@ test('syslog arrives in syslog-ng over TLS', async (t) => {
   const port = 20_000 + (process.pid % 20_000);
   const conf = join(place, 'syslog-ng.conf');
   writeFileSync(conf, `@version: 3.38
-source s { network(ip("127.0.0.1") port(${port}) transport("tls") flags(syslog-protocol)
+options { keep-hostname(yes); };
+source s { syslog(ip("127.0.0.1") port(${port}) transport("tls")
   tls(key-file("${join(box, 'server.key')}") cert-file("${join(box, 'server.pem')}") peer-verify(optional-untrusted))); };
 destination d { file("${received}" template("$PRIORITY|$FACILITY|$HOST|$PROGRAM|$MSGID|\${.SDATA.parapet@32473.event}|$MSG\\n")); };
 log { source(s); destination(d); };

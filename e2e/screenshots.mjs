@@ -22,6 +22,10 @@ try {
       await page.screenshot({ path: join(folder, `${name}-${look}.png`) });
       process.stdout.write(`${name}-${look}.png\n`);
     }
+    // The mail itself, whole, as a mail program that knows dark shows it.
+    await page.goto(`${demo.url}/settings/notifications/digest.html`);
+    await page.screenshot({ path: join(folder, `digest-mail-${look}.png`), fullPage: true });
+    process.stdout.write(`digest-mail-${look}.png\n`);
     await page.context().close();
   }
 } finally {
