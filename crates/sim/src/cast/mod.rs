@@ -3,6 +3,8 @@
 
 mod roles;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,7 +21,7 @@ use crate::server::Now;
 use stage::Stage;
 
 /// A credential as the wizard asks for it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Credential {
     /// The way to authenticate, an id of the manifest.
     pub auth: String,
@@ -42,6 +44,8 @@ pub struct Role {
     pub settings: BTreeMap<String, String>,
     /// Where it is served.
     pub address: String,
+    /// Whether it is the company's identity provider.
+    pub identity_provider: bool,
     /// A credential that works at onboarding.
     pub credential: Credential,
     /// Another that goes on working after the first has been revoked.

@@ -124,6 +124,15 @@ fn settings(company: &Company) -> Vec<(usize, &'static str, Value)> {
             { "scopesGroup": "GMAIL_ALL", "isEnabled": true }] }),
         ),
         (ROOT, "workspace_marketplace.apps_access_options", json!({ "accessLevel": "ALLOW_LISTED_APPS" })),
+        (
+            ROOT,
+            "provisioning.conflicting_accounts_management",
+            json!({ "conflictingAccountsManagement": "REPLACE_CONFLICTING_ACCOUNTS_WITH_MANAGED" }),
+        ),
+        (ROOT, "data_regions.data_at_rest_region", json!({ "region": "EUROPE" })),
+        (ROOT, "data_regions.data_processing_region", json!({ "limitToStorageRegion": true })),
+        (ROOT, "meet.automatic_recording", json!({ "enabled": false })),
+        (ROOT, "meet.automatic_transcription", json!({ "enabled": false })),
         (ROOT, "multi_party_approval.require_approvals", json!({ "multiPartyApprovalState": "ENABLED" })),
         (
             ROOT,

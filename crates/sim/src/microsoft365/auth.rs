@@ -104,7 +104,7 @@ const NEEDS: [(&str, &[&str]); 38] = [
         "/policies/roleManagementPolicyAssignments",
         &["RoleManagementPolicy.Read.Directory", "RoleManagement.Read.Directory", "RoleManagement.Read.All"],
     ),
-    ("/legacy/policies", &["Policy.Read.All"]),
+    ("/policies/b2bManagementPolicies", &["Policy.Read.All"]),
     ("/identity/conditionalAccess", &["Policy.Read.ConditionalAccess", "Policy.Read.All"]),
     ("/groups", &["Group.Read.All", "Directory.Read.All"]),
     ("/groups/*", &["GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"]),

@@ -230,7 +230,7 @@ impl Directory {
         );
         let domain = |name: &str, first: bool| {
             json!({ "id": name, "authenticationType": "Managed", "isVerified": true, "isDefault": first,
-            "isInitial": !first, "isAdminManaged": true, "passwordValidityPeriodInDays": if first { 2_147_483_647_u32 } else { 90 } })
+            "isInitial": !first, "isAdminManaged": true, "passwordValidityPeriodInDays": 2_147_483_647_u32 })
         };
         list("/domains", vec![domain(DOMAIN, true), domain(INITIAL, false)]);
         list("/users", self.users.clone());
@@ -321,7 +321,7 @@ fn role_policies() -> Vec<Value> {
         .enumerate()
         .map(|(n, (role, _))| {
             let highest = n == 0;
-            let told = |id: &str| json!({ "id": id, "notificationRecipients": if highest { json!([format!("security@{DOMAIN}")]) } else { json!([]) },
+            let told = |id: &str| json!({ "id": id, "notificationRecipients": [format!("security@{DOMAIN}")],
                 "isDefaultRecipientsEnabled": true, "notificationLevel": "All" });
             let rules = json!([
                 { "id": "Approval_EndUser_Assignment", "setting": { "isApprovalRequired": highest } },

@@ -20,14 +20,19 @@ pub(super) fn write(company: &Company, directory: &Directory, put: &mut impl FnM
         ],
     );
     list("/policies/authenticationStrengthPolicies", strengths());
-    list("/policies/activityBasedTimeoutPolicies", Vec::new());
+    let idle = r#"{"ActivityBasedTimeoutPolicy":{"Version":1,"ApplicationPolicies":[{"ApplicationId":"default","WebSessionIdleTimeout":"01:00:00"}]}}"#;
+    list(
+        "/policies/activityBasedTimeoutPolicies",
+        vec![json!({ "id": "70000000-0000-4000-8000-000000000001", "displayName": "Idle web sessions",
+        "isOrganizationDefault": true, "definition": [idle] })],
+    );
     list("/directory/onPremisesSynchronization", Vec::new());
     list("/groupSettings", vec![password_settings()]);
     list("/identityGovernance/accessReviews/definitions", vec![review()]);
     let scored = |name: &str, category: &str, score: f64| json!({ "controlName": name, "controlCategory": category, "score": score });
     list(
         "/security/secureScores",
-        vec![json!({ "id": "score-today", "createdDateTime": instant(company.ago(1)), "currentScore": 412.5,
+        vec![json!({ "id": "score-today", "createdDateTime": instant(company.ago(1)), "currentScore": 561.5,
         "maxScore": 690.0, "controlScores": [scored("MFARegistrationV2", "Identity", 7.1), scored("BlockLegacyAuthentication", "Identity", 8.0)] })],
     );
     let mut object = |path: &str, value: Value| put(path.to_owned(), Document::Object(value));
@@ -54,10 +59,10 @@ pub(super) fn write(company: &Company, directory: &Directory, put: &mut impl FnM
         "/beta/policies/authenticationMethodsPolicy",
         json!({ "id": "authenticationMethodsPolicy",
         "systemCredentialPreferences": { "state": "enabled", "includeTargets": [target], "excludeTargets": [] },
-        "reportSuspiciousActivitySettings": { "state": "default", "includeTarget": target } }),
+        "reportSuspiciousActivitySettings": { "state": "enabled", "includeTarget": target } }),
     );
     object("/v1.0/admin/sharepoint/settings", sharepoint());
-    put("/beta/legacy/policies".to_owned(), Document::List(Vec::new()));
+    put("/beta/policies/b2bManagementPolicies".to_owned(), Document::List(Vec::new()));
 }
 
 fn merge(into: &mut Value, more: &Value) {
@@ -109,9 +114,20 @@ fn conditional_access(company: &Company, directory: &Directory) -> Vec<Value> {
     let guests = json!({ "includeGuestsOrExternalUsers": { "guestOrExternalUserTypes":
         "internalGuest,b2bCollaborationGuest,b2bCollaborationMember,b2bDirectConnectUser,otherExternalUser,serviceProvider",
         "externalTenants": { "@odata.type": "#microsoft.graph.conditionalAccessAllExternalTenants", "membershipKind": "all" } } });
-    let each_time = json!({ "signInFrequency": { "isEnabled": true, "value": null, "type": null, "frequencyInterval": "everyTime" } });
-    let four_hours = json!({ "signInFrequency": { "isEnabled": true, "value": 4, "type": "hours", "frequencyInterval": "timeBased" },
-        "persistentBrowser": { "isEnabled": true, "mode": "never" } });
+    // Graph answers each control of a session, those that are not set as null.
+    let session = |more: Value| {
+        let mut all = json!({ "disableResilienceDefaults": null, "applicationEnforcedRestrictions": null, "cloudAppSecurity": null,
+            "signInFrequency": null, "persistentBrowser": null, "secureSignInSession": null });
+        merge(&mut all, &more);
+        all
+    };
+    let each_time = session(
+        json!({ "signInFrequency": { "isEnabled": true, "value": null, "type": null, "frequencyInterval": "everyTime" } }),
+    );
+    let four_hours = session(
+        json!({ "signInFrequency": { "isEnabled": true, "value": 4, "type": "hours", "frequencyInterval": "timeBased" },
+        "persistentBrowser": { "isEnabled": true, "mode": "never" } }),
+    );
     let strong = json!({ "grantControls": { "authenticationStrength": { "id": "00000000-0000-0000-0000-000000000004", "displayName": "Phishing-resistant MFA" } },
         "sessionControls": four_hours });
     let mut risk = grant(json!(["mfa"]));
@@ -239,9 +255,9 @@ fn review() -> Value {
 fn authorization() -> Value {
     json!({ "id": "authorizationPolicy", "displayName": "Authorization Policy", "allowInvitesFrom": "everyone",
         "guestUserRoleId": "10dae51f-b6af-4016-8d66-8c2a99b929b3", "allowedToSignUpEmailBasedSubscriptions": false,
-        "allowEmailVerifiedUsersToJoinOrganization": false, "allowedToUseSSPR": true, "blockMsolPowerShell": true, "allowUserConsentForRiskyApps": false,
+        "allowEmailVerifiedUsersToJoinOrganization": false, "allowedToUseSSPR": false, "blockMsolPowerShell": true, "allowUserConsentForRiskyApps": false,
         "defaultUserRolePermissions": { "allowedToCreateApps": false, "allowedToCreateSecurityGroups": false, "allowedToCreateTenants": false,
-            "allowedToReadBitlockerKeysForOwnedDevice": true, "allowedToReadOtherUsers": true,
+            "allowedToReadBitlockerKeysForOwnedDevice": false, "allowedToReadOtherUsers": true,
             "permissionGrantPoliciesAssigned": ["ManagePermissionGrantsForSelf.microsoft-user-default-legacy", "ManagePermissionGrantsForOwnedResource.DeveloperConsent"] } })
 }
 
@@ -251,14 +267,14 @@ fn app_management() -> Value {
         json!([restricted("passwordLifetime", Some("P180D")), restricted("customPasswordAddition", None)]);
     let keys = json!([restricted("asymmetricKeyLifetime", Some("P365D"))]);
     json!({ "id": "00000000-0000-0000-0000-000000000000", "isEnabled": true, "applicationRestrictions": { "passwordCredentials": secrets, "keyCredentials": keys },
-        "servicePrincipalRestrictions": { "passwordCredentials": [], "keyCredentials": [] } })
+        "servicePrincipalRestrictions": { "passwordCredentials": secrets, "keyCredentials": keys } })
 }
 
 fn devices() -> Value {
     let all = json!({ "@odata.type": "#microsoft.graph.allDeviceRegistrationMembership" });
     let none = json!({ "@odata.type": "#microsoft.graph.noDeviceRegistrationMembership" });
-    json!({ "id": "deviceRegistrationPolicy", "userDeviceQuota": 50, "multiFactorAuthConfiguration": "notRequired",
-        "azureADJoin": { "isAdminConfigurable": true, "allowedToJoin": all, "localAdmins": { "enableGlobalAdmins": true, "registeringUsers": none } },
+    json!({ "id": "deviceRegistrationPolicy", "userDeviceQuota": 15, "multiFactorAuthConfiguration": "notRequired",
+        "azureADJoin": { "isAdminConfigurable": true, "allowedToJoin": all, "localAdmins": { "enableGlobalAdmins": false, "registeringUsers": none } },
         "azureADRegistration": { "isAdminConfigurable": false, "allowedToRegister": all }, "localAdminPassword": { "isEnabled": true } })
 }
 
@@ -288,7 +304,7 @@ fn methods() -> Value {
             "MicrosoftAuthenticator",
             true,
             json!({ "isSoftwareOathEnabled": false, "featureSettings": {
-            "displayAppInformationRequiredState": feature("enabled"), "displayLocationInformationRequiredState": feature("default") } })
+            "displayAppInformationRequiredState": feature("enabled"), "displayLocationInformationRequiredState": feature("enabled") } })
         ),
         one("Sms", true, json!({})),
         one("Voice", false, json!({ "isOfficePhoneAllowed": false })),
@@ -313,7 +329,7 @@ fn methods() -> Value {
 fn sharepoint() -> Value {
     json!({ "id": "settings", "sharingCapability": "externalUserAndGuestSharing", "sharingDomainRestrictionMode": "none", "sharingAllowedDomainList": [],
         "isResharingByExternalUsersEnabled": true, "isRequireAcceptingUserToMatchInvitedUserEnabled": true, "isLegacyAuthProtocolsEnabled": false,
-        "isUnmanagedSyncAppForTenantRestricted": false, "allowedDomainGuidsForSyncApp": [], "isMacSyncAppEnabled": true, "isSiteCreationEnabled": false,
+        "isUnmanagedSyncAppForTenantRestricted": true, "allowedDomainGuidsForSyncApp": ["60000000-0000-4000-8000-000000000001"], "isMacSyncAppEnabled": true, "isSiteCreationEnabled": false,
         "idleSessionSignOut": { "isEnabled": true, "warnAfterInSeconds": 2_700, "signOutAfterInSeconds": 3_600 },
-        "deletedUserPersonalSiteRetentionPeriodInDays": 90, "tenantDefaultTimezone": "UTC", "homePage": DOMAIN })
+        "deletedUserPersonalSiteRetentionPeriodInDays": 365, "tenantDefaultTimezone": "UTC", "homePage": DOMAIN })
 }

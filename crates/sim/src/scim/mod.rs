@@ -222,3 +222,61 @@ fn user(plan: &Plan, seed: &mut Seed, n: usize) -> Value {
     }
     user
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    fn ask(method: Method, path: &str, authorization: &str, now: Timestamp) -> Ask {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", authorization.parse().expect("a header's value"));
+        Ask {
+            method,
+            path: path.to_owned(),
+            query: BTreeMap::new(),
+            headers,
+            body: "grant_type=client_credentials".into(),
+            origin: "http://127.0.0.1:1".to_owned(),
+            now,
+        }
+    }
+
+    #[test]
+    fn a_client_that_has_ended_gets_no_token_and_its_tokens_end_with_it() {
+        let mut directory = Scim::of_company(&Company::new(3, 60, NOW));
+        directory.clients.insert("parapet".to_owned(), "right".to_owned());
+        directory.ends.insert("parapet".to_owned(), NOW + Duration::minutes(5));
+        let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode("parapet:right"));
+        let bought = directory.answer(&ask(Method::POST, "/oauth/token", &basic, NOW));
+        let bearer = format!("Bearer {}", bought.body["access_token"].as_str().expect("a token"));
+        let later = NOW + Duration::minutes(5);
+        let mut status = |path: &str, header: &str, now| {
+            let method = if path == "/oauth/token" { Method::POST } else { Method::GET };
+            directory.answer(&ask(method, path, header, now)).status
+        };
+        assert_eq!(
+            [status("/scim/v2/Users", &bearer, NOW), status("/scim/v2/Users", &bearer, later)],
+            [200, 401]
+        );
+        assert_eq!([status("/oauth/token", &basic, NOW), status("/oauth/token", &basic, later)], [200, 401]);
+    }
+
+    #[test]
+    fn the_directory_is_the_companys() {
+        let company = Company::new(3, 60, NOW);
+        let directory = Scim::of_company(&company);
+        let accounts = company.accounts(App::Directory);
+        assert_eq!(directory.users.len(), accounts.len());
+        for (account, user) in accounts.iter().zip(&directory.users) {
+            let link = account.link.as_ref().and_then(|link| link.external_id.as_deref());
+            assert_eq!((user["id"].as_str(), user["externalId"].as_str()), (Some(account.id.as_str()), link));
+        }
+        let members: usize =
+            directory.groups.iter().filter_map(|g| g["members"].as_array()).map(Vec::len).sum();
+        assert_eq!(members, accounts.iter().filter(|a| a.state == State::Active).count());
+    }
+}
