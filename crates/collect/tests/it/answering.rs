@@ -60,8 +60,12 @@ impl Answering {
     pub(crate) fn about(&self, auth: &Auth, seen: &Seen) -> Option<Answer> {
         let identity = &self.app.manifest.identity;
         let granted = auth.granted.as_ref().and_then(|g| Some((g.read.as_ref()?, json!(["everything"]))));
-        let expiry =
-            auth.expiry.as_ref().and_then(|e| Some((e.read.as_ref()?, json!("2026-01-08T00:00:00Z"))));
+        let expiry = auth.expiry.as_ref().and_then(|e| {
+            let at = json!("2026-01-08T00:00:00Z");
+            // Of a list, an entry that does not say whose it is.
+            let told = e.each.as_ref().map_or(at.clone(), |each| json!([{ each: at }]));
+            Some((e.read.as_ref()?, told))
+        });
         let subject = auth.subject.as_ref().map(|s| (s, json!("parapet")));
         let mut told = vec![
             (&identity.host, &identity.path, identity.tenant_uid.as_str(), json!("uid-1")),
