@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 pub use auth::{
     Auth, AuthKind, ClientAuth, CredentialField, Endpoint, Expiry, Granted, IdentityRead, JwtKey, LoginBody,
-    Read, Scopes,
+    REFRESH_TOKEN, Read, Scopes,
 };
 pub use dataset::{
     Absence, AnswerRule, Dataset, DurationFormat, Field, ForEach, Latest, Mapping, Meaning, OptIn, Paging,

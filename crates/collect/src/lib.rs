@@ -21,6 +21,7 @@ mod path;
 mod place;
 mod preflight;
 mod progress;
+mod renew;
 mod resolve;
 mod run;
 mod scrub;
@@ -30,10 +31,12 @@ mod sweep;
 mod target;
 mod watch;
 
+pub use auth::code::{SignIn, authorize_url, sign_in_scopes};
 pub use clock::Clock;
 pub use outbound::{Heard, Outbound, OutboundConfig, OutboundError, Posted, ResolveOverride, Tap};
 pub use preflight::{Checkup, Preflight, Tried};
 pub use progress::{Checkpoint, Collected, DatasetState, Done, Progress, Quiet, RunRequest, SWEEP_REQUESTS};
+pub use renew::{Access, InMemory, Keeper, RENEWAL, Renewal, Turn};
 pub use sweep::Sweep;
 pub use target::{Credential, OriginError, Origins, Target, console};
 
@@ -63,6 +66,20 @@ pub async fn checkup(
     kinds: &[model::scan::ScanKind],
 ) -> Checkup {
     preflight::checkup(outbound, target, credential, clock, kinds).await
+}
+
+/// Redeems the code with which somebody came back from the vendor's sign-in page. Saves nothing.
+///
+/// # Errors
+/// The request that could not be made or was refused.
+pub async fn sign_in(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+    sign_in: &SignIn,
+) -> Result<Renewal, Fault> {
+    preflight::sign_in(outbound, target, credential, clock, sign_in).await
 }
 
 /// Whether the credential is accepted, by one cheap request (and those that buy its token).

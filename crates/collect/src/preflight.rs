@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 
 use crate::answer::scalar;
 use crate::ask::{About, Answered, Ask, Halt};
+use crate::auth::code::{self, SignIn};
 use crate::clock::Clock;
 use crate::dataset::{offered, refusal};
 use crate::fanout::alternatives;
@@ -23,6 +24,7 @@ use crate::outbound::Outbound;
 use crate::path::{Found, Path};
 use crate::place::address;
 use crate::progress::Quiet;
+use crate::renew::Renewal;
 use crate::session::Session;
 use crate::sink::Sink;
 use crate::target::{Credential, Target};
@@ -58,6 +60,19 @@ pub(crate) async fn authenticate(
     let deadline = clock.now() + PATIENCE;
     let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
     identify(&session).await.map(|_| ()).map_err(|halt| plain(halt, &session))
+}
+
+/// See [`crate::sign_in`].
+pub(crate) async fn sign_in(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+    sign_in: &SignIn,
+) -> Result<Renewal, Fault> {
+    let deadline = clock.now() + PATIENCE;
+    let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
+    code::redeem(&session, sign_in).await.map_err(|halt| plain(halt, &session))
 }
 
 /// See [`crate::preflight()`].

@@ -10,6 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::renew::{InMemory, Keeper, Renewal};
+
 /// One tenancy of an application.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -30,6 +32,23 @@ pub struct Credential {
     pub auth: String,
     /// The values by field name ([`catalog::manifest::AuthKind::fields`]), also those that are not secret.
     pub values: BTreeMap<String, SecretString>,
+    /// Keeps what the vendor renews on the way, where somebody signed in there.
+    pub keeper: Arc<dyn Keeper>,
+}
+
+impl Credential {
+    /// A credential whose renewals are kept in memory.
+    #[must_use]
+    pub fn new(auth: impl Into<String>, values: BTreeMap<String, SecretString>) -> Self {
+        let keeper = Arc::new(InMemory::new(Renewal::of(&values)));
+        Self { auth: auth.into(), values, keeper }
+    }
+
+    /// The same with somebody else who keeps them.
+    #[must_use]
+    pub fn kept_by(self, keeper: Arc<dyn Keeper>) -> Self {
+        Self { keeper, ..self }
+    }
 }
 
 impl Credential {

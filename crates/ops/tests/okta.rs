@@ -62,18 +62,13 @@ async fn bed(classic: bool) -> Bed {
 }
 
 fn token(token: &str) -> Credential {
-    Credential {
-        auth: "token".to_owned(),
-        values: BTreeMap::from([("token".to_owned(), token.to_owned().into())]),
-    }
+    Credential::new("token", BTreeMap::from([("token".to_owned(), token.to_owned().into())]))
 }
 
 fn service(bed: &Bed) -> Credential {
     let values = [("client_id", "0oaparapet"), ("private_key", bed.key.as_str())];
-    Credential {
-        auth: "service_app".to_owned(),
-        values: values.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned().into())).collect(),
-    }
+    let values = values.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned().into()));
+    Credential::new("service_app", values.collect())
 }
 
 fn outbound() -> Outbound {

@@ -179,11 +179,14 @@ fn kind(kind: &AuthKind) -> &'static str {
         AuthKind::Header { .. } => "token in a header",
         AuthKind::Basic { .. } => "HTTP basic",
         AuthKind::ClientCredentials { client_auth, .. } => match client_auth {
-            ClientAuth::Basic | ClientAuth::Body => "OAuth 2.0 client credentials",
+            ClientAuth::Basic | ClientAuth::Body | ClientAuth::None => "OAuth 2.0 client credentials",
             ClientAuth::PrivateKeyJwt => "OAuth 2.0 client credentials (signed JWT)",
             ClientAuth::Certificate => "OAuth 2.0 client credentials (certificate)",
         },
         AuthKind::JwtBearer { .. } => "signed JWT in exchange for a token",
+        AuthKind::AuthorizationCode { .. } => {
+            "sign-in at the vendor (OAuth 2.0 authorisation code with PKCE, refresh token)"
+        }
         AuthKind::Session { .. } => "sign-in of a service account (cookie)",
         AuthKind::AppInstallation { .. } => "app installation (signed JWT, short-lived tokens)",
     }

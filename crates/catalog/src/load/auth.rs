@@ -6,7 +6,7 @@ use crate::load::cross::{Context, is_header_name};
 use crate::load::doc::{At, at};
 use crate::load::fields::{is_name, json_path};
 use crate::load::hosting::endpoint_path;
-use crate::manifest::{Auth, AuthKind, Endpoint, Expiry, Granted, LoginBody, Read};
+use crate::manifest::{Auth, AuthKind, ClientAuth, Endpoint, Expiry, Granted, LoginBody, Read};
 
 fn endpoint(cx: &mut Context<'_>, at: &At, endpoint: &Endpoint, further: &[&str]) {
     cx.host(&at.key("host"), &endpoint.host, &[]);
@@ -22,16 +22,38 @@ fn read(cx: &mut Context<'_>, at: &At, read: &Read, further: &[&str]) {
 }
 
 /// Form fields of token requests that the mechanism sends itself.
-const OWN_FIELDS: [&str; 8] = [
-    "assertion",
-    "client_assertion",
-    "client_assertion_type",
-    "client_id",
-    "client_secret",
-    "grant_type",
-    "refresh_token",
-    "scope",
-];
+const OWN_FIELDS: (&str, &[&str]) = (
+    "form field",
+    &[
+        "assertion",
+        "client_assertion",
+        "client_assertion_type",
+        "client_id",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "grant_type",
+        "redirect_uri",
+        "refresh_token",
+        "scope",
+    ],
+);
+
+/// Parameters of the sign-in page's address that the mechanism sends itself.
+const OWN_PARAMETERS: (&str, &[&str]) = (
+    "parameter",
+    &[
+        "client_id",
+        "client_secret",
+        "code_challenge",
+        "code_challenge_method",
+        "redirect_uri",
+        "response_mode",
+        "response_type",
+        "scope",
+        "state",
+    ],
+);
 
 /// How it authenticates.
 pub(crate) fn auths(cx: &mut Context<'_>) {
@@ -137,17 +159,28 @@ fn kind(cx: &mut Context<'_>, at: &At, kind: &AuthKind) {
                 cx.error(&at.key("header"), message, "For example `Authorization` or `X-Api-Key`");
             }
         }
-        AuthKind::ClientCredentials { token, grant, extra, .. } => {
+        AuthKind::ClientCredentials { token, client_auth, grant, extra, .. } => {
             endpoint(cx, &at.key("token"), token, &[]);
             cx.non_empty(&at.key("grant"), "grant", grant);
-            form(cx, &at.key("extra"), extra);
+            form(cx, &at.key("extra"), extra, OWN_FIELDS);
+            if *client_auth == ClientAuth::None {
+                let remedy =
+                    "Say how it shows who it is: `basic`, `body`, `private_key_jwt` or `certificate`";
+                cx.error(&at.key("client_auth"), "a client without a secret has no token of its own", remedy);
+            }
+        }
+        AuthKind::AuthorizationCode { authorize, token, authorize_extra, extra, .. } => {
+            endpoint(cx, &at.key("authorize"), authorize, &[]);
+            endpoint(cx, &at.key("token"), token, &[]);
+            form(cx, &at.key("authorize_extra"), authorize_extra, OWN_PARAMETERS);
+            form(cx, &at.key("extra"), extra, OWN_FIELDS);
         }
         AuthKind::JwtBearer { token, subject_title, extra, .. } => {
             endpoint(cx, &at.key("token"), token, &[]);
             if let Some(title) = subject_title {
                 cx.non_empty(&at.key("subject_title"), "subject_title", title);
             }
-            form(cx, &at.key("extra"), extra);
+            form(cx, &at.key("extra"), extra, OWN_FIELDS);
         }
         AuthKind::Session { login, body, username_at, password_at, extra, cookie, .. } => {
             endpoint(cx, &at.key("login"), login, &[]);
@@ -167,13 +200,13 @@ fn kind(cx: &mut Context<'_>, at: &At, kind: &AuthKind) {
     }
 }
 
-/// Form fields that a manifest adds; what the mechanism sends itself cannot be set, nor what is secret.
-fn form(cx: &mut Context<'_>, at: &At, extra: &BTreeMap<String, String>) {
+/// Form fields or parameters that a manifest adds; what the mechanism sends itself cannot be set, nor what is secret.
+fn form(cx: &mut Context<'_>, at: &At, extra: &BTreeMap<String, String>, (what, own): (&str, &[&str])) {
     for (name, value) in extra {
         let at = at.key(name);
-        if OWN_FIELDS.contains(&name.as_str()) {
+        if own.contains(&name.as_str()) {
             let remedy = "The mechanism sends it; see the other words of this kind";
-            cx.error(&at, format!("form field `{name}` cannot be set here"), remedy);
+            cx.error(&at, format!("{what} `{name}` cannot be set here"), remedy);
         }
         for name in cx.template(&at, value).iter().flat_map(|t| t.placeholders()) {
             cx.setting(&at, name, false);

@@ -291,9 +291,7 @@ pub(crate) fn dataset(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
     }
     // Where the vendor tells what a credential may do, preflight compares: a permission that nobody wrote down would be
     // missing without a name. Where scopes are asked for by permission, nothing would be asked for.
-    let told = |a: &&crate::manifest::Auth| {
-        a.granted.is_some() || a.kind.scopes().is_some_and(|scopes| scopes.by_permission)
-    };
+    let told = |a: &&crate::manifest::Auth| a.granted.is_some() || a.kind.asks_by_permission();
     for auth in manifest.auth.iter().filter(told) {
         if !dataset.permission.contains_key(&auth.id) {
             let message = format!("`{}` does not say its permission for auth `{}`", dataset.name, auth.id);

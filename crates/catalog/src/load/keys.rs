@@ -40,6 +40,19 @@ pub(crate) const AUTH_KINDS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "authorization_code",
+        &[
+            "authorize*",
+            "token*",
+            "client_auth",
+            "scope",
+            "scope_by_permission",
+            "audience",
+            "authorize_extra",
+            "extra",
+        ],
+    ),
+    (
         "session",
         &[
             "login*",
@@ -115,8 +128,8 @@ mod tests {
     /// A value for a key of these tables, in TOML.
     fn value(key: &str) -> &'static str {
         match key {
-            "token" | "installation" | "login" => "{ path = \"/x\" }",
-            "extra" => "{ k = \"v\" }",
+            "token" | "installation" | "login" | "authorize" => "{ path = \"/x\" }",
+            "extra" | "authorize_extra" => "{ k = \"v\" }",
             "start" | "size" => "7",
             "bare_first" | "scope_by_permission" => "true",
             "scope_refused" => "[\"x\"]",

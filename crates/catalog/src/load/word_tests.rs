@@ -68,6 +68,27 @@ fn tokens_that_are_bought() {
 }
 
 #[test]
+fn sign_ins_at_the_vendor() {
+    let code = |more: &str| {
+        format!(
+            "kind = \"authorization_code\"\nauthorize = {{ path = \"/authorize\" }}\ntoken = {{ path = \"/token\" }}\n{more}"
+        )
+    };
+    let cases = [
+        "kind = \"authorization_code\"\ntoken = { path = \"/token\" }".to_owned(),
+        code("").replace("/authorize", "/{team}/authorize"),
+        code("client_auth = \"jwt\""),
+        code("authorize_extra = { state = \"x\" }"),
+        code("authorize_extra = { prompt = \"{team}\" }"),
+        code("extra = { code_verifier = \"x\" }"),
+        code("grant = \"password\""),
+        "kind = \"client_credentials\"\nclient_auth = \"none\"\ntoken = { path = \"/token\" }".to_owned(),
+    ];
+    let cases: Vec<(&str, &str)> = cases.iter().map(|new| ("kind = \"bearer\"", new.as_str())).collect();
+    insta::assert_snapshot!(report(APP, &cases));
+}
+
+#[test]
 fn datasets_that_are_worked_out() {
     const WHOLE: &str = "\n[[dataset]]\nname = \"made\"\ntitle = \"Made\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nlatest = { by = \"rank\", gone = \"rank < 0\" }\nkey = \"name\"\nrequest = [{ path = \"/made\" }]\nfield = [{ name = \"name\", type = \"string\" }, { name = \"unit\", type = \"string\" }, { name = \"rank\", type = \"int\" }, { name = \"value\", type = \"map<bool>\" }]\n\n[[dataset]]\nname = \"holding\"\ntitle = \"What holds\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"\nresolve = { from = \"made\", setting = \"name\", unit = \"unit\", rank = \"rank\", merge = \"value\", defaults = \"defaults.toml\" }\nfield = [{ name = \"id\", type = \"string\", each = \"@key\" }, { name = \"value\", type = \"map<bool>\" }]\n";
     const FILE: &str = "[[default]]\nsetting = \"mail\"\nsource = \"https://d.example/\"\nfields = { value = { on = true } }\n";

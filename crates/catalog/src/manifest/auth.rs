@@ -106,6 +106,33 @@ pub enum AuthKind {
         #[serde(default)]
         extra: BTreeMap<String, String>,
     },
+    /// OAuth 2.0 authorisation code with PKCE (RFC 6749 section 4.1, RFC 7636): whoever onboards signs in at the vendor, and
+    /// Parapet keeps the refresh token that comes of it. Where the vendor renews that token at each use, the new one is
+    /// stored before it is needed.
+    AuthorizationCode {
+        /// The vendor's sign-in page, which the browser opens.
+        authorize: Endpoint,
+        /// Where tokens are issued.
+        token: Endpoint,
+        /// How the client shows who it is; `none` for a client without a secret.
+        #[serde(default)]
+        client_auth: ClientAuth,
+        /// Scope to ask for at the sign-in. A host's own `scope` is asked for when its token is renewed.
+        #[serde(default)]
+        scope: String,
+        /// Ask at the sign-in for the permissions of the datasets as well, of each dataset the first.
+        #[serde(default)]
+        scope_by_permission: bool,
+        /// Audience of a signed assertion. Left out: the address of the token endpoint.
+        audience: Option<String>,
+        /// Further parameters of the sign-in page's address, such as `access_type`; settings can stand in them as
+        /// placeholders.
+        #[serde(default)]
+        authorize_extra: BTreeMap<String, String>,
+        /// Further form fields of token requests, likewise.
+        #[serde(default)]
+        extra: BTreeMap<String, String>,
+    },
     /// Sign-in with a service account made for Parapet, for products that know nothing better: its name and password go by
     /// POST to the login address once a run, and the cookies of that answer accompany every request to the same origin.
     /// A request answered 401 signs in again, once.
@@ -175,6 +202,8 @@ pub enum ClientAuth {
     Basic,
     /// Form fields `client_id` and `client_secret`.
     Body,
+    /// Not at all: a client without a secret, which only sends its id. For `authorization_code` alone.
+    None,
     /// An assertion signed with RS256 by an RSA key (JWK or PEM), whose public part the vendor has (OpenID Connect Core
     /// section 9).
     PrivateKeyJwt,
@@ -221,7 +250,12 @@ pub struct CredentialField {
     pub secret: bool,
     /// Several lines (a PEM key).
     pub multiline: bool,
+    /// Comes of signing in at the vendor: a server does not ask for it, the command line does.
+    pub from_sign_in: bool,
 }
+
+/// The field of a refresh token.
+pub const REFRESH_TOKEN: &str = "refresh_token";
 
 /// A key id has no field of its own: only PEM lacks it, and not every vendor wants it.
 const KEY: &str = "Private key (JWK, or PEM with a line `kid: ...` above it where the key has an id)";
@@ -231,12 +265,29 @@ impl AuthKind {
     #[must_use]
     pub fn scopes(&self) -> Option<Scopes<'_>> {
         match self {
+            // What was asked for at the sign-in holds for every token that is renewed without a scope.
+            Self::AuthorizationCode { .. } => Some(Scopes { fixed: "", by_permission: false, refused: &[] }),
             Self::ClientCredentials { scope, scope_by_permission, scope_refused, .. }
             | Self::JwtBearer { scope, scope_by_permission, scope_refused, .. } => {
                 Some(Scopes { fixed: scope, by_permission: *scope_by_permission, refused: scope_refused })
             }
             _ => None,
         }
+    }
+
+    /// Whether the permissions of the datasets are asked for as scopes.
+    #[must_use]
+    pub fn asks_by_permission(&self) -> bool {
+        match self {
+            Self::AuthorizationCode { scope_by_permission, .. } => *scope_by_permission,
+            _ => self.scopes().is_some_and(|scopes| scopes.by_permission),
+        }
+    }
+
+    /// Whether somebody signs in at the vendor for it.
+    #[must_use]
+    pub const fn signs_in(&self) -> bool {
+        matches!(self, Self::AuthorizationCode { .. })
     }
 
     /// The inputs that this mechanism needs, in form order.
@@ -247,6 +298,22 @@ impl AuthKind {
             title: title.to_owned(),
             secret,
             multiline,
+            from_sign_in: false,
+        };
+        let client = |client_auth: ClientAuth| {
+            let mut fields = vec![field("client_id", "Client ID", false, false)];
+            match client_auth {
+                ClientAuth::None => {}
+                ClientAuth::Basic | ClientAuth::Body => {
+                    fields.push(field("client_secret", "Client secret", true, false));
+                }
+                ClientAuth::PrivateKeyJwt => fields.push(field("private_key", KEY, true, true)),
+                ClientAuth::Certificate => {
+                    fields.push(field("certificate", "Certificate (PEM)", false, true));
+                    fields.push(field("private_key", "Private key (PEM)", true, true));
+                }
+            }
+            fields
         };
         match self {
             Self::Bearer {} | Self::Header { .. } => vec![field("token", "Token", true, false)],
@@ -257,18 +324,13 @@ impl AuthKind {
                     field("password", password_title, true, false),
                 ]
             }
-            Self::ClientCredentials { client_auth, .. } => {
-                let mut fields = vec![field("client_id", "Client ID", false, false)];
-                match client_auth {
-                    ClientAuth::Basic | ClientAuth::Body => {
-                        fields.push(field("client_secret", "Client secret", true, false));
-                    }
-                    ClientAuth::PrivateKeyJwt => fields.push(field("private_key", KEY, true, true)),
-                    ClientAuth::Certificate => {
-                        fields.push(field("certificate", "Certificate (PEM)", false, true));
-                        fields.push(field("private_key", "Private key (PEM)", true, true));
-                    }
-                }
+            Self::ClientCredentials { client_auth, .. } => client(*client_auth),
+            Self::AuthorizationCode { client_auth, .. } => {
+                let mut fields = client(*client_auth);
+                fields.push(CredentialField {
+                    from_sign_in: true,
+                    ..field(REFRESH_TOKEN, "Refresh token", true, false)
+                });
                 fields
             }
             Self::JwtBearer { key, subject_title, .. } => {

@@ -1,6 +1,7 @@
 //! How a credential becomes request headers. One function a mechanism; tokens and sessions are bought once and kept for
 //! the run, each for what it was bought for.
 
+pub(crate) mod code;
 mod login;
 mod oauth;
 mod sign;
@@ -11,6 +12,7 @@ use std::sync::PoisonError;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use catalog::App;
 use catalog::manifest::{Auth, AuthKind, Endpoint, Host};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -25,6 +27,7 @@ use url::Url;
 use crate::ask::{About, Ask, Halt};
 use crate::dataset::offered;
 use crate::place::{Places, address};
+use crate::renew::Renewal;
 use crate::scrub::Scrubber;
 use crate::session::Session;
 use crate::target::Credential;
@@ -74,6 +77,10 @@ impl Authenticator {
                 scrub.learn(value.expose_secret());
                 scrub.learn(value.expose_secret().trim());
             }
+        }
+        if let Some(renewal) = Renewal::of(&credential.values) {
+            scrub.learn(renewal.refresh_token.expose_secret());
+            renewal.access.values().for_each(|access| scrub.learn(access.token.expose_secret()));
         }
         if let AuthKind::Basic { .. } = auth.kind {
             let part = |name| credential.values.get(name).map_or("", |v| v.expose_secret());
@@ -144,6 +151,7 @@ impl Authenticator {
             }
             AuthKind::ClientCredentials { .. }
             | AuthKind::JwtBearer { .. }
+            | AuthKind::AuthorizationCode { .. }
             | AuthKind::AppInstallation { .. } => self.bought(session, about).await,
         }
     }
@@ -183,7 +191,12 @@ impl Authenticator {
             Some(Sold::Refused(fault)) => return Ok(Err(fault.clone())),
             _ => {}
         }
-        match self.buy(session, wish).await {
+        // What was refused is not taken from another scan of the same sign-in either.
+        let ended = match kept.by_scope.get(wish) {
+            Some(Sold::Token(token)) if !token.live => token.headers.get(AUTHORIZATION).cloned(),
+            _ => None,
+        };
+        match self.buy(session, wish, ended.as_ref()).await {
             Ok((headers, expires_at)) => {
                 let generation = kept.generation;
                 kept.generation += 1;
@@ -211,11 +224,17 @@ impl Authenticator {
         }
     }
 
-    async fn buy(&self, session: &Session<'_>, wish: &str) -> Result<(HeaderMap, Option<Timestamp>), Halt> {
-        if let AuthKind::Session { .. } = session.auth.kind {
-            return login::sign_in(session).await;
-        }
-        let bought = oauth::buy(session, wish).await?;
+    async fn buy(
+        &self,
+        session: &Session<'_>,
+        wish: &str,
+        ended: Option<&HeaderValue>,
+    ) -> Result<(HeaderMap, Option<Timestamp>), Halt> {
+        let bought = match session.auth.kind {
+            AuthKind::Session { .. } => return login::sign_in(session).await,
+            AuthKind::AuthorizationCode { .. } => code::renew(session, wish, ended).await?,
+            _ => oauth::buy(session, wish).await?,
+        };
         if let Some(claim) = session.auth.granted.as_ref().and_then(|g| g.claim.as_deref())
             && let Some(claims) = sign::claims(&bought.token)
         {
@@ -244,7 +263,7 @@ fn wishes(session: &Session<'_>, about: &About) -> Vec<String> {
     if !scopes.by_permission {
         return vec![scopes.fixed.to_owned()];
     }
-    let mut wishes = vec![every_permission(session, scopes.fixed)];
+    let mut wishes = vec![every_permission(&session.target.app, session.auth, scopes.fixed)];
     if about.needs.is_empty() {
         wishes.push(scopes.fixed.to_owned());
     } else {
@@ -254,11 +273,10 @@ fn wishes(session: &Session<'_>, about: &About) -> Vec<String> {
 }
 
 /// The permissions of all datasets in one scope; of each list the first, since any one of them suffices.
-fn every_permission(session: &Session<'_>, fixed: &str) -> String {
-    let datasets = session.target.app.datasets.iter();
-    let firsts = datasets
-        .filter_map(|d| d.spec.permission.get(&session.auth.id)?.first())
-        .flat_map(|p| p.split_whitespace());
+fn every_permission(app: &App, auth: &Auth, fixed: &str) -> String {
+    let datasets = app.datasets.iter();
+    let firsts =
+        datasets.filter_map(|d| d.spec.permission.get(&auth.id)?.first()).flat_map(|p| p.split_whitespace());
     let all: BTreeSet<&str> = fixed.split_whitespace().chain(firsts).collect();
     all.into_iter().collect::<Vec<_>>().join(" ")
 }

@@ -11,6 +11,7 @@ use model::diagnosis::Rung;
 use model::scan::FailureCause;
 use model::time::{Duration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value as Json;
 
 use super::sign::{Certificate, Key, KeyFile};
@@ -35,6 +36,8 @@ pub(super) struct Bought {
     pub(super) expires_at: Option<Timestamp>,
     /// What the vendor said with it, the token and others like it taken out.
     pub(super) answers: Vec<Json>,
+    /// What buys the next one, where one was given.
+    pub(super) refresh_token: Option<SecretString>,
 }
 
 /// Buys a token for a scope; `""`: without one.
@@ -45,7 +48,7 @@ pub(super) async fn buy(session: &Session<'_>, scope: &str) -> Result<Bought, Ha
             form.add("grant_type", grant);
             form.scope(scope);
             let headers = client(session, *client_auth, token, audience.as_deref(), &mut form)?;
-            by_form(session, token, headers, form).await
+            by_form(session, token, headers, form, None).await
         }
         AuthKind::JwtBearer { token, key, audience, extra, .. } => {
             let mut form = Form::new(session, extra)?;
@@ -55,7 +58,7 @@ pub(super) async fn buy(session: &Session<'_>, scope: &str) -> Result<Bought, Ha
             if *key == JwtKey::PrivateKey {
                 form.scope(scope);
             }
-            by_form(session, token, HeaderMap::new(), form).await
+            by_form(session, token, HeaderMap::new(), form, None).await
         }
         AuthKind::AppInstallation { installation, token } => install(session, installation, token).await,
         _ => Err(broken(session, "This way to authenticate needs no token")),
@@ -63,10 +66,10 @@ pub(super) async fn buy(session: &Session<'_>, scope: &str) -> Result<Bought, Ha
 }
 
 /// Form fields of a token request.
-struct Form(Vec<(String, String)>);
+pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    fn new(session: &Session<'_>, extra: &BTreeMap<String, String>) -> Result<Self, Halt> {
+    pub(super) fn new(session: &Session<'_>, extra: &BTreeMap<String, String>) -> Result<Self, Halt> {
         let mut form = Self(Vec::new());
         for (name, value) in extra {
             let value =
@@ -76,11 +79,11 @@ impl Form {
         Ok(form)
     }
 
-    fn add(&mut self, name: &str, value: &str) {
+    pub(super) fn add(&mut self, name: &str, value: &str) {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
-    fn scope(&mut self, scope: &str) {
+    pub(super) fn scope(&mut self, scope: &str) {
         if !scope.is_empty() {
             self.add("scope", scope);
         }
@@ -92,7 +95,7 @@ impl Form {
 }
 
 /// How the client shows who it is: by a header, or by further fields of the form.
-fn client(
+pub(super) fn client(
     session: &Session<'_>,
     client_auth: ClientAuth,
     token: &Endpoint,
@@ -109,6 +112,7 @@ fn client(
             session.scrub.learn(&pair);
             return Ok(single(AUTHORIZATION, sensitive(session, &format!("Basic {pair}"))?));
         }
+        ClientAuth::None => form.add("client_id", &id),
         ClientAuth::Body => {
             form.add("client_id", &id);
             form.add("client_secret", &field(session, "client_secret")?);
@@ -216,14 +220,15 @@ async fn install(session: &Session<'_>, installation: &Endpoint, token: &Endpoin
     Ok(bought)
 }
 
-async fn by_form(
+pub(super) async fn by_form(
     session: &Session<'_>,
     token: &Endpoint,
     mut headers: HeaderMap,
     form: Form,
+    further: Option<AnswerRule>,
 ) -> Result<Bought, Halt> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    let rules = about_scopes(session);
+    let rules: Vec<AnswerRule> = further.into_iter().chain(about_scopes(session)).collect();
     let mut ask = ask(session, Method::POST, token, &Places::default())?;
     ask.body = Some(form.encoded().into_bytes());
     ask.rules = [&rules, &[]];
@@ -235,17 +240,25 @@ fn about_scopes(session: &Session<'_>) -> Vec<AnswerRule> {
     let further = session.auth.kind.scopes().map_or(&[][..], |s| s.refused);
     std::iter::once("invalid_scope")
         .chain(further.iter().map(String::as_str))
-        .map(|code| AnswerRule {
-            status: vec![400, 401, 403],
-            header: None,
-            header_is: None,
-            at: Some("error".to_owned()),
-            is: Some(code.to_owned()),
-            contains: None,
-            means: Meaning::Permission,
-            reason: Some("The vendor knows the credential but does not grant it this scope".to_owned()),
+        .map(|code| {
+            let reason = "The vendor knows the credential but does not grant it this scope";
+            refusal(code, Meaning::Permission, reason)
         })
         .collect()
+}
+
+/// What an error code of a token endpoint means.
+pub(super) fn refusal(code: &str, means: Meaning, reason: &str) -> AnswerRule {
+    AnswerRule {
+        status: vec![400, 401, 403],
+        header: None,
+        header_is: None,
+        at: Some("error".to_owned()),
+        is: Some(code.to_owned()),
+        contains: None,
+        means,
+        reason: Some(reason.to_owned()),
+    }
 }
 
 /// Buys a token and keeps the rest of the answer.
@@ -261,6 +274,11 @@ async fn sell(session: &Session<'_>, ask: Ask<'_>, headers: HeaderMap, name: &st
         return Err(Halt::Fault(empty));
     };
     session.scrub.learn(&token);
+    let refresh_token = json.get("refresh_token").and_then(Json::as_str).filter(|t| !t.is_empty());
+    let refresh_token = refresh_token.map(|t| SecretString::from(t.to_owned()));
+    if let Some(token) = &refresh_token {
+        session.scrub.learn(token.expose_secret());
+    }
     if let Some(map) = json.as_object_mut() {
         map.retain(|key, _| !matches!(key.as_str(), "refresh_token" | "id_token" | "access_token" | "token"));
     }
@@ -274,5 +292,5 @@ async fn sell(session: &Session<'_>, ask: Ask<'_>, headers: HeaderMap, name: &st
         Some(seconds) => Some(session.clock.now() + Duration::seconds(seconds.clamp(0, YEAR))),
         None => json.get("expires_at").and_then(Json::as_str).and_then(instant),
     };
-    Ok(Bought { token, expires_at, answers: vec![json] })
+    Ok(Bought { token, expires_at, answers: vec![json], refresh_token })
 }

@@ -109,9 +109,20 @@ impl Answering {
     /// The answer of the endpoint that sells tokens or begins sessions, if this is a request to it.
     pub(crate) fn sold(&self, auth: &Auth, seen: &Seen) -> Option<Answer> {
         let is = |to: &Endpoint| self.is_path(&to.host, &to.path, &seen.path);
-        let token = || json(json!({ "access_token": "at-0123456789abcdef", "expires_in": 3600 }));
+        let token = || {
+            let mut sold = json!({ "access_token": "at-0123456789abcdef", "expires_in": 3600 });
+            // What is told with the token itself.
+            if let Some(read) =
+                auth.granted.as_ref().and_then(|g| g.read.as_ref()).filter(|r| r.path.is_none())
+            {
+                put(&mut sold, &read.at, json!(["everything"]));
+            }
+            json(sold)
+        };
         match &auth.kind {
-            AuthKind::ClientCredentials { token: to, .. } | AuthKind::JwtBearer { token: to, .. }
+            AuthKind::ClientCredentials { token: to, .. }
+            | AuthKind::JwtBearer { token: to, .. }
+            | AuthKind::AuthorizationCode { token: to, .. }
                 if is(to) =>
             {
                 Some(token())

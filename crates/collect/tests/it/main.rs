@@ -3,6 +3,7 @@
 mod answering;
 mod answers;
 mod auth;
+mod code;
 mod fanout;
 mod interrupted;
 mod matrix;

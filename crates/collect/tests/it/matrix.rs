@@ -53,7 +53,7 @@ pub(crate) fn credential_of(auth: &Auth) -> Credential {
     };
     let fields = auth.kind.fields();
     let values = fields.iter().map(|f| (f.name.to_owned(), value(f.name).into())).collect();
-    Credential { auth: auth.id.clone(), values }
+    Credential::new(&*auth.id, values)
 }
 
 pub(crate) fn target_of(app: &Arc<App>, url: &str) -> Target {

@@ -265,10 +265,8 @@ pub(crate) fn target_at(app: &Arc<App>, url: &str) -> Target {
 }
 
 pub(crate) fn credential(auth: &str, values: &[(&str, &str)]) -> Credential {
-    Credential {
-        auth: auth.to_owned(),
-        values: values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned().into())).collect(),
-    }
+    let values = values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned().into()));
+    Credential::new(auth, values.collect())
 }
 
 pub(crate) fn token() -> Credential {

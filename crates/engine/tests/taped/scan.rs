@@ -51,10 +51,8 @@ pub(crate) async fn read(app: &Arc<App>, tape: &Tape, address: &str, kind: ScanK
         settings: tape.settings.clone(),
         origins: Origins::resolve(app, &tape.deployment, None, Some(address)).expect("a loopback address"),
     };
-    let credential = Credential {
-        auth: tape.auth.clone(),
-        values: tape.credential.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect(),
-    };
+    let values = tape.credential.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+    let credential = Credential::new(&*tape.auth, values.collect());
     let clock = Quick(Mutex::new(now(tape)));
     let request = RunRequest::new(kind, now(tape) + Duration::hours(3));
     match collect::run(&outbound, &target, &credential, &clock, request, &Quiet).await {

@@ -220,14 +220,10 @@ impl Stage {
                 settings: tape.settings.clone(),
                 origins,
             },
-            credential: Credential {
-                auth: tape.auth.clone(),
-                values: tape
-                    .credential
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value.clone().into()))
-                    .collect(),
-            },
+            credential: Credential::new(
+                &*tape.auth,
+                tape.credential.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect(),
+            ),
             now: Timestamp::parse(&tape.now).ok_or_else(|| "`now` is no instant".to_owned())?,
         })
     }

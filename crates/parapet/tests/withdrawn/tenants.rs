@@ -79,7 +79,7 @@ async fn bench<V: Vendor>(
     let values = plan.values.into_iter().map(|(k, v)| (k.to_owned(), v.into())).collect();
     Bench {
         target: Target { app: plan.app, deployment, settings: text(plan.settings), origins },
-        credential: Credential { auth: plan.auth.to_owned(), values },
+        credential: Credential::new(plan.auth, values),
         outbound: outbound.expect("an outbound client"),
         now: SystemClock.now(),
         permissions: plan.permissions,
