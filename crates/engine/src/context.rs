@@ -4,12 +4,13 @@ use std::any::Any;
 use std::sync::Arc;
 
 use catalog::{App, Catalog};
-use collect::{Clock, Credential, Origins, Target};
+use collect::Clock;
+use contact::Contact;
 use model::diagnosis::{Fault, Rung};
 use model::scan::FailureCause;
 use model::schedule::Spread;
 use model::time::{Duration, Timestamp};
-use store::instances::{self, Instance};
+use store::instances::Instance;
 use store::{Db, StoreError};
 use tokio::sync::watch;
 
@@ -28,12 +29,6 @@ pub(crate) struct Context {
     pub(crate) directories: Cache,
     /// Becomes true once, when the engine is to stop.
     pub(crate) draining: watch::Receiver<bool>,
-}
-
-/// An instance that can be contacted.
-pub(crate) struct Contact {
-    pub(crate) target: Target,
-    pub(crate) credential: Credential,
 }
 
 impl Context {
@@ -62,28 +57,7 @@ impl Context {
         app: &Arc<App>,
         instance: &Instance,
     ) -> Result<Result<Contact, Fault>, StoreError> {
-        let now = self.now();
-        let origins = match Origins::from_map(&instance.origins) {
-            Ok(origins) => origins,
-            Err(error) => {
-                let detail = format!("the stored addresses of this application cannot be used: {error}");
-                return Ok(Err(unsent(FailureCause::Internal, detail, now)));
-            }
-        };
-        let values = match instances::credential(&self.db, &instance.id, &instance.origins).await {
-            Ok(values) => values,
-            Err(error @ StoreError::SealBroken) => {
-                return Ok(Err(unsent(FailureCause::Credentials, error.to_string(), now)));
-            }
-            Err(error) => return Err(error),
-        };
-        let target = Target {
-            app: Arc::clone(app),
-            deployment: instance.deployment.clone(),
-            settings: instance.settings.clone(),
-            origins,
-        };
-        Ok(Ok(Contact { target, credential: Credential { auth: instance.auth.clone(), values } }))
+        contact::contact(&self.db, app, instance, &self.clock).await
     }
 }
 

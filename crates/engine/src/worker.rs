@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use catalog::App;
 use collect::{Collected, Done, RunRequest, Sweep};
+use contact::Contact;
 use futures_util::FutureExt;
 use model::diagnosis::Fault;
 use model::id::InstanceId;
@@ -16,7 +17,7 @@ use store::instances::{self, InstanceWithScans};
 use store::scans::{self, Claim, Held, Release};
 use store::{StoreError, checkpoints, snapshots};
 
-use crate::context::{Contact, Context, panic_says, unsent};
+use crate::context::{Context, panic_says, unsent};
 use crate::heartbeat::{Stop, Tracker, part};
 use crate::judge::{Unjudged, commit, unread};
 
@@ -199,14 +200,28 @@ impl Run<'_> {
             &tracker,
         );
         let end = held.deadline + GRACE;
+        let stopped = async {
+            tokio::select! {
+                stop = tracker.beat() => stop,
+                () = context.drained() => Stop::Drained,
+                () = context.clock.sleep(end - context.now()) => Stop::OutOfTime,
+            }
+        };
+        let mut reading = std::pin::pin!(AssertUnwindSafe(reading).catch_unwind());
         tokio::select! {
-            read = AssertUnwindSafe(reading).catch_unwind() => Ok(read.map_err(|panic| {
+            read = &mut reading => Ok(read.map_err(|panic| {
                 tracing::error!(run = %held.run, what = panic_says(&*panic), "reading panicked");
                 "Parapet met a fault of its own while reading; its log says more".to_owned()
             })),
-            stop = tracker.beat() => Err(stop),
-            () = context.drained() => Err(Stop::Drained),
-            () = context.clock.sleep(end - context.now()) => Err(Stop::OutOfTime),
+            stop = stopped => {
+                // What is being renewed at the vendor is stored first: it could not be asked for again.
+                tokio::select! {
+                    biased;
+                    () = contact.settled() => {}
+                    _ = &mut reading => {}
+                }
+                Err(stop)
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use crate::scans::{self, Scan, ScanSetup};
 use crate::sql::{Row, Tx, args, statements, to_json};
 
 pub(crate) mod credential;
+pub mod renewal;
 
 pub use credential::{
     NewCredential, credential, hash_key, lift_suspension, reauthenticate, set_identity, take_try,

@@ -304,6 +304,7 @@ pub async fn close_all_at_start(db: &Db) -> Result<u64, StoreError> {
     }
     let mut tx = db.0.pool.begin().await?;
     let closed = tx.run(CLOSE_ALL, Vec::new()).await?;
+    tx.run(instances::renewal::TURNS_END, Vec::new()).await?;
     tx.commit().await?;
     Ok(closed)
 }

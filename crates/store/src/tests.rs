@@ -30,7 +30,7 @@ const REGISTRY: [(&str, &[Sql]); 18] = [
     ("sessions", crate::sessions::ALL),
     ("snapshots", crate::snapshots::ALL),
 ];
-const MORE: [(&str, &[Sql]); 11] = [
+const MORE: [(&str, &[Sql]); 12] = [
     ("apply", crate::findings::apply::ALL),
     ("credential", crate::instances::credential::ALL),
     ("directories", crate::directories::ALL),
@@ -39,6 +39,7 @@ const MORE: [(&str, &[Sql]); 11] = [
     ("users", crate::plugins::users::ALL),
     ("events", crate::findings::events::ALL),
     ("log", crate::runs::log::ALL),
+    ("renewal", crate::instances::renewal::ALL),
     ("settings", crate::settings::ALL),
     ("setup", crate::setup::ALL),
     ("standing", crate::scans::standing::ALL),

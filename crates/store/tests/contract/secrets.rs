@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
+use model::time::Duration;
 use secrecy::ExposeSecret as _;
+use store::instances::renewal::{self, Renewing};
 use store::instances::{self, NewCredential};
 use store::{Context, StoreError};
 
@@ -9,6 +11,11 @@ use crate::support::*;
 async fn token(f: &Fixture, id: &str, origins: &BTreeMap<String, String>) -> Result<String, StoreError> {
     let secrets = instances::credential(&f.db, &id.into(), origins).await?;
     Ok(secrets["token"].expose_secret().to_owned())
+}
+
+fn renewing(version: i64) -> Renewing {
+    let (instance, app) = ("a".into(), "example".into());
+    Renewing { instance, app, origins: origins(), field: "token", version }
 }
 
 async fn exec(f: &Fixture, text: &'static str) {
@@ -76,6 +83,63 @@ on_both! {
         assert_eq!(*instances::hash_key(&f.db, &"a".into()).await.unwrap(), *hash_key, "hashes stay comparable");
         onboard(&f.db, "b", &[CONFIG]).await;
         assert_ne!(*instances::hash_key(&f.db, &"b".into()).await.unwrap(), *hash_key);
+    }
+
+    async fn a_renewed_field_is_kept_for_its_credential_alone(f: Fixture) {
+        onboard(&f.db, "a", &[CONFIG]).await;
+        let of = renewing(1);
+        let opened = |of: Renewing| {
+            let db = f.db.clone();
+            async move { renewal::renewed(&db, &of).await.map(|v| v.map(|v| v.expose_secret().to_owned())) }
+        };
+        assert_eq!(opened(of.clone()).await.unwrap().as_deref(), Some("hunter2-secret"));
+        assert!(renewal::keep_renewed(&f.db, &of, &"second".to_owned().into()).await.unwrap());
+        assert_eq!(opened(of.clone()).await.unwrap().as_deref(), Some("second"));
+        assert_eq!(token(&f, "a", &origins()).await.unwrap(), "second", "opened with the rest");
+        // Other origins: neither read nor, what is worse, written so that it opens there.
+        let elsewhere = Renewing {
+            origins: BTreeMap::from([("api".to_owned(), "https://api.example.net".to_owned())]),
+            ..of.clone()
+        };
+        assert!(matches!(opened(elsewhere).await, Err(StoreError::SealBroken)));
+        // A credential that was replaced is another one.
+        let new = NewCredential {
+            auth: "token".to_owned(),
+            settings: BTreeMap::new(),
+            origins: origins(),
+            identity: identity("acme"),
+            secrets: BTreeMap::from([("token".to_owned(), "replaced".to_owned().into())]),
+            stop: std::collections::BTreeSet::new(),
+            enable: std::collections::BTreeSet::new(),
+            gaps: BTreeMap::new(),
+            by: "ada".to_owned(),
+        };
+        instances::reauthenticate(&f.db, &"a".into(), new, min(1), audit("reauthenticate")).await.unwrap();
+        assert_eq!(opened(of.clone()).await.unwrap(), None);
+        assert!(!renewal::keep_renewed(&f.db, &of, &"late".to_owned().into()).await.unwrap());
+        assert_eq!(token(&f, "a", &origins()).await.unwrap(), "replaced");
+        assert_eq!(opened(renewing(2)).await.unwrap().as_deref(), Some("replaced"));
+    }
+
+    async fn one_at_a_time_may_renew(f: Fixture) {
+        onboard(&f.db, "a", &[CONFIG]).await;
+        onboard(&f.db, "b", &[CONFIG]).await;
+        let (a, b) = ("a".into(), "b".into());
+        let ttl = Duration::minutes(10);
+        let take = |id, who, at| renewal::take_turn(&f.db, id, who, min(at), ttl);
+        assert!(take(&a, "one", 0).await.unwrap());
+        assert!(!take(&a, "two", 1).await.unwrap(), "somebody has it");
+        assert!(!take(&a, "one", 1).await.unwrap(), "a turn is not prolonged");
+        assert!(take(&b, "two", 1).await.unwrap(), "another instance is another matter");
+        renewal::end_turn(&f.db, &a, "two").await.unwrap();
+        assert!(!take(&a, "two", 2).await.unwrap(), "nobody ends somebody else's turn");
+        renewal::end_turn(&f.db, &a, "one").await.unwrap();
+        assert!(take(&a, "two", 2).await.unwrap());
+        assert!(take(&a, "three", 12).await.unwrap(), "whoever died is waited for no longer");
+        renewal::end_turn(&f.db, &a, "two").await.unwrap();
+        assert!(!take(&a, "four", 13).await.unwrap(), "its turn had gone to somebody else");
+        instances::remove(&f.db, &a, min(14), audit("remove")).await.unwrap();
+        assert!(take(&a, "five", 14).await.is_err(), "there is nothing to renew");
     }
 
     async fn a_draft_opens_only_where_it_belongs(f: Fixture) {
