@@ -78,6 +78,12 @@ impl Ops {
     /// Too soon after the last one, inside the vendor's back-off, or without a credential that can be used.
     pub async fn check_now(&self, actor: &Actor, id: &InstanceId) -> Result<()> {
         must_be_admin(actor)?;
+        // In a task of its own: a browser that goes away must not end it while a sign-in is being renewed.
+        let (ops, actor, id) = (self.clone(), actor.clone(), id.clone());
+        tokio::spawn(async move { ops.climb(&actor, &id).await }).await.map_err(internal)?
+    }
+
+    async fn climb(&self, actor: &Actor, id: &InstanceId) -> Result<()> {
         let now = self.now();
         // The facts as they are stored: another node may have suspended the credential.
         self.refreshed(id).await?;
@@ -97,9 +103,9 @@ impl Ops {
                 format!("The next check can be made {at}."),
             ));
         }
-        let target = self.target(&member, &app)?;
-        let values = instances::credential(self.db(), id, &i.origins).await.map_err(from_store)?;
-        let credential = Credential { auth: i.auth.clone(), values };
+        let contact = contact::contact(self.db(), &app, i, &self.0.clock).await.map_err(from_store)?;
+        let contact = contact.map_err(|fault| vendor(&fault, &app.manifest.name, now))?;
+        let (target, credential) = (contact.target.clone(), contact.credential.clone());
         let entry = audit(actor, "checked", Some(id), &*i.name, json!({ "suspended": suspension.is_some() }));
         store::audit::add(self.db(), now, entry).await.map_err(from_store)?;
 

@@ -1,19 +1,48 @@
 //! Verified credentials that wait for confirmation: in memory only, for a few minutes, for one operator, once.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use collect::Preflight;
+use catalog::App;
+use collect::{Origins, Preflight, Target};
 use model::id::{AppId, InstanceId, OperatorId};
 use model::time::{Duration, Timestamp};
 
 use crate::onboard::Secrets;
-use crate::refusal::{Result, conflict};
+use crate::refusal::{Result, conflict, internal};
 
 /// How long a draft waits.
 pub(crate) const LIFE: Duration = Duration::minutes(10);
 /// Drafts at once; beyond it the oldest is forgotten.
 const MOST: usize = 64;
+
+/// What was entered, checked as far as that goes without the vendor.
+pub(crate) struct Begun {
+    pub(crate) operator: OperatorId,
+    pub(crate) app: AppId,
+    /// Present when reauthenticating.
+    pub(crate) instance: Option<InstanceId>,
+    /// As entered; may be empty.
+    pub(crate) name: String,
+    pub(crate) owner: Option<model::id::OwnerId>,
+    pub(crate) deployment: String,
+    pub(crate) auth: String,
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) origins: BTreeMap<String, String>,
+    pub(crate) secrets: Secrets,
+}
+
+impl Begun {
+    /// Where it is about.
+    pub(crate) fn target(&self, app: &Arc<App>) -> Result<Target> {
+        Ok(Target {
+            app: Arc::clone(app),
+            deployment: self.deployment.clone(),
+            settings: self.settings.clone(),
+            origins: Origins::from_map(&self.origins).map_err(internal)?,
+        })
+    }
+}
 
 /// What was verified.
 pub(crate) struct Draft {

@@ -79,6 +79,7 @@ impl Ops {
             owners: self.owner_refs().await?.into_values().filter(|o| o.active).collect(),
             name: input.name.clone(),
             owner: Some(input.owner.clone()).filter(|o| !o.is_empty()),
+            sign_in: self.terms(app, auth),
             refusal: None::<Refusal>,
         })
     }
@@ -174,6 +175,7 @@ fn credential_fields(auth: &Auth, input: &CredentialInput) -> Vec<InputField> {
     auth.kind
         .fields()
         .into_iter()
+        .filter(|f| !f.from_sign_in)
         .map(|f| InputField {
             value: if f.secret {
                 String::new()

@@ -30,8 +30,10 @@ mod settings;
 mod sign_in;
 mod status;
 mod token;
+mod vendor_sign_in;
+mod verify;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use catalog::{Catalog, LoadError};
 use collect::{Clock, Outbound};
@@ -87,6 +89,8 @@ struct Inner {
     attempts: sign_in::Attempts,
     drafts: draft::Drafts,
     checkups: checkup::Checkups,
+    sign_ins: vendor_sign_in::SignIns,
+    reached_at: OnceLock<String>,
     fleet: fleet::Fleet,
     changed: broadcast::Sender<Changed>,
 }
@@ -110,6 +114,8 @@ impl Ops {
             attempts: sign_in::Attempts::default(),
             drafts: draft::Drafts::default(),
             checkups: checkup::Checkups::default(),
+            sign_ins: vendor_sign_in::SignIns::default(),
+            reached_at: OnceLock::new(),
             fleet: fleet::Fleet::default(),
             changed: broadcast::channel(256).0,
             db: config.db,

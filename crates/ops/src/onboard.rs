@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::App;
-use collect::{Credential, Preflight, Target};
 use model::credential::Readiness;
 use model::health::{DOWN_AFTER, Enablement};
-use model::id::{AppId, InstanceId, OwnerId};
+use model::id::{AppId, InstanceId};
 use model::scan::ScanKind;
 use model::schedule;
-use model::view::{Actor, CredentialFormPage, CredentialInput, PreflightPage, ReadinessRow};
-use secrecy::{ExposeSecret, SecretString};
+use model::view::{
+    Actor, CredentialFormPage, CredentialInput, CredentialStep, PreflightPage, ReadinessRow, Session,
+};
+use secrecy::SecretString;
 use serde_json::json;
 use store::instances::{self, NewCredential, NewInstance};
 use store::scans::ScanSetup;
 
-use crate::draft::{Draft, LIFE};
+use crate::draft::Draft;
 use crate::fleet::Member;
-use crate::form::{auth, check_settings, deployment, resolve};
 use crate::refusal::{
     Result, conflict, internal, invalid, must_be_admin, not_found, store as from_store, vendor,
 };
@@ -56,61 +56,32 @@ impl Ops {
         secrets: Secrets,
         stand_in: Option<&str>,
     ) -> Result<PreflightPage> {
-        must_be_admin(actor)?;
-        let app = self.app(app)?;
-        let way = deployment(&app, &input.deployment)?;
-        let auth = auth(&app, &input.auth)?;
-        let settings = check_settings(&app, way, &input)?;
-        let secrets = check_secrets(auth, secrets)?;
-        let owner = self.check_owner(&input.owner).await?;
-        let origins = resolve(&app, way, &settings, stand_in)?;
-        let target = Target {
-            app: app.clone(),
-            deployment: way.id.clone(),
-            settings: settings.clone(),
-            origins: origins.clone(),
-        };
-        let credential = Credential { auth: auth.id.clone(), values: secrets.clone() };
-        let preflight = self.verify(&target, &credential).await?;
-        let name = match input.name.trim() {
-            "" => format!("{} {}", app.manifest.name, preflight.identity.tenant_name),
-            name => check_name(name)?,
-        };
-        let draft = Draft {
-            operator: actor.operator.clone(),
-            app: app.id.clone(),
-            instance: None,
-            name,
-            owner,
-            deployment: way.id.clone(),
-            auth: auth.id.clone(),
-            settings,
-            origins: origins.to_map(),
-            secrets,
-            preflight,
-            expires_at: self.now() + LIFE,
-        };
-        self.present(&app, draft, None).await
+        let (app, begun) = self.entered(actor, app, input, secrets, stand_in).await?;
+        self.verify_entered(&app, begun).await
     }
 
-    async fn verify(&self, target: &Target, credential: &Credential) -> Result<Preflight> {
-        collect::preflight(&self.0.outbound, target, credential, &*self.0.clock)
-            .await
-            .map_err(|fault| vendor(&fault, &target.app.manifest.name, self.now()))
+    /// Checks what was entered for a new application: verifies the credential, or sends the browser to the vendor where
+    /// somebody signs in there. Nothing is saved.
+    ///
+    /// # Errors
+    /// As [`Ops::onboard_preflight`].
+    pub async fn onboard_step(
+        &self,
+        session: &Session,
+        app: &AppId,
+        input: CredentialInput,
+        secrets: Secrets,
+    ) -> Result<CredentialStep> {
+        let (app, begun) = self.entered(&session.actor, app, input, secrets, None).await?;
+        self.step(session, &app, begun).await
     }
 
-    async fn check_owner(&self, id: &str) -> Result<Option<OwnerId>> {
-        if id.is_empty() {
-            return Ok(None);
-        }
-        let owners = self.owner_refs().await?;
-        let owner = owners.get(&OwnerId::from(id)).filter(|o| o.active);
-        owner
-            .map(|o| Some(o.id.clone()))
-            .ok_or_else(|| invalid("owner", "This owner does not exist or is not active."))
-    }
-
-    async fn present(&self, app: &Arc<App>, draft: Draft, lost_by: Option<&Member>) -> Result<PreflightPage> {
+    pub(crate) async fn present(
+        &self,
+        app: &Arc<App>,
+        draft: Draft,
+        lost_by: Option<&Member>,
+    ) -> Result<PreflightPage> {
         let uid = &draft.preflight.identity.tenant_uid;
         let duplicates = instances::of_tenant(self.db(), &app.id, uid).await.map_err(internal)?;
         let duplicates = duplicates
@@ -229,6 +200,12 @@ impl Ops {
         fixed.name.clone_from(&i.name);
         let mut page = self.form(&app, &fixed).await?;
         page.reauthenticate = Some(self.header(&member));
+        if page.sign_in.is_some() && fixed.auth == i.auth {
+            for field in &mut page.credential {
+                field.optional = true;
+                "Left empty, the stored one is kept.".clone_into(&mut field.help);
+            }
+        }
         page.origins = receivers(&i.origins);
         Ok(page)
     }
@@ -244,42 +221,24 @@ impl Ops {
         input: CredentialInput,
         secrets: Secrets,
     ) -> Result<PreflightPage> {
-        must_be_admin(actor)?;
-        let member = self.instance(id)?;
-        let app = known_app(&member)?;
-        let i = &member.row.instance;
-        let auth = auth(&app, if input.auth.is_empty() { &i.auth } else { &input.auth })?;
-        let secrets = check_secrets(auth, secrets)?;
-        let target = self.target(&member, &app)?;
-        let credential = Credential { auth: auth.id.clone(), values: secrets.clone() };
-        let preflight = self.verify(&target, &credential).await?;
-        if preflight.identity.tenant_uid != i.identity.tenant_uid {
-            return Err(conflict(
-                format!(
-                    "This credential belongs to another tenant: {} ({}). This application is {} ({}). The old credential was kept.",
-                    preflight.identity.tenant_name,
-                    preflight.identity.tenant_uid,
-                    i.identity.tenant_name,
-                    i.identity.tenant_uid
-                ),
-                "Enter a credential of the same tenant, or add the other tenant as an application of its own.",
-            ));
-        }
-        let draft = Draft {
-            operator: actor.operator.clone(),
-            app: app.id.clone(),
-            instance: Some(id.clone()),
-            name: i.name.clone(),
-            owner: i.owner.clone(),
-            deployment: i.deployment.clone(),
-            auth: auth.id.clone(),
-            settings: i.settings.clone(),
-            origins: i.origins.clone(),
-            secrets,
-            preflight,
-            expires_at: self.now() + LIFE,
-        };
-        self.present(&app, draft, Some(&member)).await
+        let (app, begun) = self.entered_anew(actor, id, input, secrets).await?;
+        self.verify_entered(&app, begun).await
+    }
+
+    /// Checks what was entered for Reauthenticate: verifies the credential, or sends the browser to the vendor where
+    /// somebody signs in there. Nothing is replaced.
+    ///
+    /// # Errors
+    /// As [`Ops::reauthenticate_preflight`].
+    pub async fn reauthenticate_step(
+        &self,
+        session: &Session,
+        id: &InstanceId,
+        input: CredentialInput,
+        secrets: Secrets,
+    ) -> Result<CredentialStep> {
+        let (app, begun) = self.entered_anew(&session.actor, id, input, secrets).await?;
+        self.step(session, &app, begun).await
     }
 
     /// Replaces the credential by the verified one: the instance keeps its id and history, running scans of the old
@@ -361,10 +320,9 @@ impl Ops {
             return Ok(());
         }
         let i = &member.row.instance;
-        let target = self.target(&member, &app)?;
-        let values = instances::credential(self.db(), id, &i.origins).await.map_err(from_store)?;
-        let credential = Credential { auth: i.auth.clone(), values };
-        let preflight = self.verify(&target, &credential).await?;
+        let contact = contact::contact(self.db(), &app, i, &self.0.clock).await.map_err(from_store)?;
+        let contact = contact.map_err(|fault| vendor(&fault, &app.manifest.name, self.now()))?;
+        let preflight = self.verify(contact.target.clone(), contact.credential.clone()).await?;
         let now = self.now();
         let found = preflight.readiness.iter().find(|r| r.kind == kind);
         let missing = match found {
@@ -402,17 +360,6 @@ impl Ops {
             "Grant it at the vendor, then check again.",
         ))
     }
-
-    pub(crate) fn target(&self, member: &Member, app: &Arc<App>) -> Result<Target> {
-        let i = &member.row.instance;
-        let origins = collect::Origins::from_map(&i.origins).map_err(internal)?;
-        Ok(Target {
-            app: app.clone(),
-            deployment: i.deployment.clone(),
-            settings: i.settings.clone(),
-            origins,
-        })
-    }
 }
 
 pub(crate) fn known_app(member: &Member) -> Result<Arc<App>> {
@@ -422,19 +369,6 @@ pub(crate) fn known_app(member: &Member) -> Result<Arc<App>> {
             "Put its folder back and restart Parapet; see the server's log for load errors.",
         )
     })
-}
-
-/// Every field of the mechanism, present and trimmed where white space cannot be meant.
-fn check_secrets(auth: &catalog::manifest::Auth, mut given: Secrets) -> Result<Secrets> {
-    let mut values = Secrets::new();
-    for field in auth.kind.fields() {
-        let value = given.remove(field.name).map(|v| v.expose_secret().trim().to_owned()).unwrap_or_default();
-        if value.is_empty() {
-            return Err(invalid(field.name, format!("{} is needed.", field.title)));
-        }
-        values.insert(field.name.to_owned(), value.into());
-    }
-    Ok(values)
 }
 
 pub(crate) fn check_name(name: &str) -> Result<String> {

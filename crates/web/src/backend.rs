@@ -13,11 +13,7 @@ use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
     AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
-    Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage, ExceptionsQuery,
-    FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage, ListInput,
-    NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery,
-    PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage,
-    Refusal, Review, Session, SettingsPage, Shell, SummaryPage,
+    CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage, ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage, ListInput, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage, Refusal, Review, Session, SettingsPage, Shell, SummaryPage, VendorReturnPage,
 };
 use secrecy::SecretString;
 
@@ -233,14 +229,14 @@ pub trait Backend: Send + Sync + 'static {
         app: &'a AppId,
         input: &'a CredentialInput,
     ) -> Answer<'a, CredentialFormPage>;
-    /// Verifies; saves nothing.
-    fn onboard_preflight<'a>(
+    /// Verifies, or says where somebody must sign in first; saves nothing.
+    fn onboard_step<'a>(
         &'a self,
-        actor: &'a Actor,
+        session: &'a Session,
         app: &'a AppId,
         input: CredentialInput,
         secrets: Secrets,
-    ) -> Answer<'a, PreflightPage>;
+    ) -> Answer<'a, CredentialStep>;
     /// Saves what was verified.
     fn onboard_save<'a>(&'a self, actor: &'a Actor, draft: &'a str) -> Answer<'a, InstanceId>;
     /// The form of Reauthenticate.
@@ -250,13 +246,28 @@ pub trait Backend: Send + Sync + 'static {
         instance: &'a InstanceId,
         input: &'a CredentialInput,
     ) -> Answer<'a, CredentialFormPage>;
-    /// Verifies a new credential; replaces nothing.
-    fn reauthenticate_preflight<'a>(
+    /// Verifies a new credential, or says where somebody must sign in first; replaces nothing.
+    fn reauthenticate_step<'a>(
         &'a self,
-        actor: &'a Actor,
+        session: &'a Session,
         instance: &'a InstanceId,
         input: CredentialInput,
         secrets: Secrets,
+    ) -> Answer<'a, CredentialStep>;
+    /// Whether a sign-in at a vendor, from which the browser is back, is waited for; changes nothing.
+    fn vendor_returned<'a>(
+        &'a self,
+        session: &'a Session,
+        app: &'a AppId,
+        state: &'a str,
+    ) -> Answer<'a, VendorReturnPage>;
+    /// Redeems what the browser brought back, once, and verifies what comes of it; saves nothing.
+    fn vendor_continue<'a>(
+        &'a self,
+        session: &'a Session,
+        app: &'a AppId,
+        state: &'a str,
+        code: &'a str,
     ) -> Answer<'a, PreflightPage>;
     /// Replaces the credential by the verified one and stops the scans that were named.
     fn reauthenticate_save<'a>(

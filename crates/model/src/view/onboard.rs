@@ -71,8 +71,64 @@ pub struct CredentialFormPage {
     pub name: String,
     /// Owner as chosen.
     pub owner: Option<String>,
+    /// Where somebody signs in at the vendor instead of entering a token: what to register there first.
+    pub sign_in: Option<SignInTerms>,
     /// Why the last attempt was refused. Values that are not secret are kept in the form.
     pub refusal: Option<Refusal>,
+}
+
+/// What a sign-in at a vendor is made with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignInTerms {
+    /// Where the vendor sends the browser afterwards. Must be registered there to the letter.
+    pub redirect_uri: String,
+    /// Scopes that are asked for, in the vendor's words.
+    pub scopes: Vec<String>,
+}
+
+/// What follows when the form has been sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialStep {
+    /// The credential was verified.
+    Verified(Box<PreflightPage>),
+    /// Somebody has to sign in at the vendor first.
+    SignIn(Box<VendorSignInPage>),
+}
+
+/// The step between the form and the verification: signing in at the vendor. Nothing has been saved; what was entered
+/// waits in memory for a few minutes, for this session only.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VendorSignInPage {
+    /// The instant all relative times refer to.
+    pub now: Timestamp,
+    /// The product.
+    pub app: CatalogueApp,
+    /// Present when reauthenticating.
+    pub reauthenticate: Option<ApplicationHeader>,
+    /// The vendor's sign-in page with all that belongs to it; where the browser goes.
+    pub address: String,
+    /// Its origin.
+    pub at: String,
+    /// What it is made with.
+    pub terms: SignInTerms,
+    /// When this sign-in is forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// The browser is back from the vendor. Nothing has been done with what it brought.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VendorReturnPage {
+    /// The instant all relative times refer to.
+    pub now: Timestamp,
+    /// The product.
+    pub app: CatalogueApp,
+    /// Present when reauthenticating.
+    pub reauthenticate: Option<ApplicationHeader>,
+    /// The origin that will receive the code.
+    pub at: String,
+    /// When this sign-in is forgotten.
+    pub expires_at: Timestamp,
 }
 
 /// A choice between ways (deployment, authentication).

@@ -12,11 +12,7 @@ use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
     AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
-    Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage, ExceptionsQuery,
-    FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage, ListInput,
-    NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery,
-    PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage,
-    Review, Session, SettingsPage, Shell, SummaryPage,
+    CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage, ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage, ListInput, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage, Review, Session, SettingsPage, Shell, SummaryPage, VendorReturnPage,
 };
 use ops::Ops;
 use secrecy::SecretString;
@@ -279,14 +275,14 @@ impl Backend for Ops {
     ) -> Answer<'a, CredentialFormPage> {
         Box::pin(self.onboard_form(actor, app, input))
     }
-    fn onboard_preflight<'a>(
+    fn onboard_step<'a>(
         &'a self,
-        actor: &'a Actor,
+        session: &'a Session,
         app: &'a AppId,
         input: CredentialInput,
         secrets: Secrets,
-    ) -> Answer<'a, PreflightPage> {
-        Box::pin(self.onboard_preflight(actor, app, input, secrets))
+    ) -> Answer<'a, CredentialStep> {
+        Box::pin(self.onboard_step(session, app, input, secrets))
     }
     fn onboard_save<'a>(&'a self, actor: &'a Actor, draft: &'a str) -> Answer<'a, InstanceId> {
         Box::pin(self.onboard_save(actor, draft))
@@ -299,14 +295,31 @@ impl Backend for Ops {
     ) -> Answer<'a, CredentialFormPage> {
         Box::pin(self.reauthenticate_form(actor, instance, input))
     }
-    fn reauthenticate_preflight<'a>(
+    fn reauthenticate_step<'a>(
         &'a self,
-        actor: &'a Actor,
+        session: &'a Session,
         instance: &'a InstanceId,
         input: CredentialInput,
         secrets: Secrets,
+    ) -> Answer<'a, CredentialStep> {
+        Box::pin(self.reauthenticate_step(session, instance, input, secrets))
+    }
+    fn vendor_returned<'a>(
+        &'a self,
+        session: &'a Session,
+        app: &'a AppId,
+        state: &'a str,
+    ) -> Answer<'a, VendorReturnPage> {
+        Box::pin(self.vendor_returned(session, app, state))
+    }
+    fn vendor_continue<'a>(
+        &'a self,
+        session: &'a Session,
+        app: &'a AppId,
+        state: &'a str,
+        code: &'a str,
     ) -> Answer<'a, PreflightPage> {
-        Box::pin(self.reauthenticate_preflight(actor, instance, input, secrets))
+        Box::pin(self.vendor_continue(session, app, state, code))
     }
     fn reauthenticate_save<'a>(
         &'a self,

@@ -8,3 +8,4 @@ mod outline;
 mod outlines;
 mod requests;
 mod support;
+mod vendor;

@@ -13,11 +13,7 @@ use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationHeader, ApplicationsPage, ApplicationsQuery,
     AuditPage, AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage,
-    CredentialInput, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage,
-    ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage,
-    ListInput, Mark, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage,
-    PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery,
-    PreflightPage, Refusal, RefusalKind, Review, Role, Session, SettingsPage, Shell, SummaryPage,
+    CredentialInput, CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage, ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage, ListInput, Mark, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage, Refusal, RefusalKind, Review, Role, Session, SettingsPage, Shell, SummaryPage, VendorReturnPage,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use web::{Answer, Backend, Export, FindingsFormat, Format, Secrets, SignedIn};
@@ -356,13 +352,16 @@ impl Backend for Samples {
     ) -> Answer<'a, CredentialFormPage> {
         found((app.as_str() == "github").then(|| scans::form(None, input)))
     }
-    fn onboard_preflight<'a>(
+    fn onboard_step<'a>(
         &'a self,
-        _: &'a Actor,
+        _: &'a Session,
         _: &'a AppId,
-        _: CredentialInput,
+        input: CredentialInput,
         secrets: Secrets,
-    ) -> Answer<'a, PreflightPage> {
+    ) -> Answer<'a, CredentialStep> {
+        if input.auth == "person" {
+            return answer(CredentialStep::SignIn(Box::new(scans::leaving(None))));
+        }
         if secrets.values().any(|s| s.expose_secret() == "wrong") {
             let mut refused = refusal(
                 RefusalKind::Vendor,
@@ -372,7 +371,7 @@ impl Backend for Samples {
             refused.field = Some("private_key".to_owned());
             return ready(Err(refused)).boxed();
         }
-        answer(scans::preflight(None))
+        answer(CredentialStep::Verified(Box::new(scans::preflight(None))))
     }
     fn onboard_save<'a>(&'a self, _: &'a Actor, draft: &'a str) -> Answer<'a, InstanceId> {
         match draft {
@@ -395,13 +394,17 @@ impl Backend for Samples {
     ) -> Answer<'a, CredentialFormPage> {
         found(header(id).map(|h| scans::form(Some(h), input)))
     }
-    fn reauthenticate_preflight<'a>(
+    fn reauthenticate_step<'a>(
         &'a self,
-        _: &'a Actor,
+        _: &'a Session,
         id: &'a InstanceId,
-        _: CredentialInput,
+        input: CredentialInput,
         secrets: Secrets,
-    ) -> Answer<'a, PreflightPage> {
+    ) -> Answer<'a, CredentialStep> {
+        if input.auth == "person" {
+            let leaving = |h| CredentialStep::SignIn(Box::new(scans::leaving(Some(h))));
+            return found(header(id).map(leaving));
+        }
         if secrets.values().any(|s| s.expose_secret() == "foreign") {
             let refused = refusal(
                 RefusalKind::Conflict,
@@ -410,7 +413,45 @@ impl Backend for Samples {
             );
             return ready(Err(refused)).boxed();
         }
-        found(header(id).map(|h| scans::preflight(Some(h))))
+        found(header(id).map(|h| CredentialStep::Verified(Box::new(scans::preflight(Some(h))))))
+    }
+    fn vendor_returned<'a>(
+        &'a self,
+        _: &'a Session,
+        _: &'a AppId,
+        state: &'a str,
+    ) -> Answer<'a, VendorReturnPage> {
+        match state {
+            "s-new" => answer(scans::returned(None)),
+            "s-known" => found(header(&"i-globex".into()).map(|h| scans::returned(Some(h)))),
+            _ => {
+                let unknown = refusal(
+                    RefusalKind::Conflict,
+                    "This sign-in at the vendor is not waited for.",
+                    "Begin it again.",
+                );
+                ready(Err(unknown)).boxed()
+            }
+        }
+    }
+    fn vendor_continue<'a>(
+        &'a self,
+        _: &'a Session,
+        app: &'a AppId,
+        state: &'a str,
+        code: &'a str,
+    ) -> Answer<'a, PreflightPage> {
+        if code != "good" {
+            let refused = refusal(
+                RefusalKind::Vendor,
+                "GitHub does not accept the code of this sign-in.",
+                "Begin the sign-in again.",
+            );
+            return ready(Err(refused)).boxed();
+        }
+        // Not a change, but noted: a GET must not come here.
+        drop(self.note(format!("redeem the code of {state} for {app}")));
+        answer(scans::preflight(None))
     }
     fn reauthenticate_save<'a>(
         &'a self,

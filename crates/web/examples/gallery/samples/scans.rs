@@ -5,11 +5,7 @@ use model::finding::Severity;
 use model::scan::{RunOutcome, ScanKind};
 use model::time::Duration;
 use model::view::{
-    ApplicationHeader, CatalogueApp, CatalogueAppsPage, CheckTotals, CheckupScan, CheckupView,
-    CredentialCard, CredentialFormPage, CredentialInput, DriftPage, DriftRow, Facet, FacetChoice, FormChoice,
-    HistoryPage, HistoryQuery, Html, InputField, InstanceRef, InventorySummary, Known, Link, Mark,
-    PausedView, PermissionRow, PreflightPage, ReadinessRow, Removal, RungState, RungView, RunningView,
-    ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage, ShrunkView, SummaryPage, Unjudged,
+    ApplicationHeader, CatalogueApp, CatalogueAppsPage, CheckTotals, CheckupScan, CheckupView, CredentialCard, CredentialFormPage, CredentialInput, DriftPage, DriftRow, Facet, FacetChoice, FormChoice, HistoryPage, HistoryQuery, Html, InputField, InstanceRef, InventorySummary, Known, Link, Mark, PausedView, PermissionRow, PreflightPage, ReadinessRow, Removal, RungState, RungView, RunningView, ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage, ShrunkView, SignInTerms, SummaryPage, Unjudged, VendorReturnPage, VendorSignInPage,
 };
 use model::words::Sentence;
 
@@ -383,7 +379,37 @@ pub(crate) fn form(reauthenticate: Option<ApplicationHeader>, input: &Credential
         owners: vec![dana()],
         name: input.name.clone(),
         owner: None,
+        sign_in: (input.auth == "person").then(terms),
         refusal: None,
+    }
+}
+
+fn terms() -> SignInTerms {
+    SignInTerms {
+        redirect_uri: "https://parapet.example/connect/github".to_owned(),
+        scopes: vec!["offline_access".to_owned(), "read:org".to_owned()],
+    }
+}
+
+pub(crate) fn leaving(reauthenticate: Option<ApplicationHeader>) -> VendorSignInPage {
+    VendorSignInPage {
+        now: now(),
+        app: github(),
+        reauthenticate,
+        address: "https://github.example/login/oauth/authorize?client_id=1&state=s-new".to_owned(),
+        at: "https://github.example".to_owned(),
+        terms: terms(),
+        expires_at: now() + Duration::minutes(10),
+    }
+}
+
+pub(crate) fn returned(reauthenticate: Option<ApplicationHeader>) -> VendorReturnPage {
+    VendorReturnPage {
+        now: now(),
+        app: github(),
+        reauthenticate,
+        at: "https://github.example".to_owned(),
+        expires_at: now() + Duration::minutes(10),
     }
 }
 

@@ -2,6 +2,8 @@
 //! secret is ever sent back to the browser: between verification and saving the credential waits sealed in memory, and
 //! the browser holds only the draft's name.
 
+mod vendor;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -11,7 +13,8 @@ use http::StatusCode;
 use model::id::{AppId, InstanceId};
 use model::scan::ScanKind;
 use model::view::{
-    CatalogueAppsPage, CredentialFormPage, CredentialInput, InputField, PreflightPage, Refusal, RefusalKind,
+    CatalogueAppsPage, CredentialFormPage, CredentialInput, CredentialStep, InputField, PreflightPage,
+    Refusal, RefusalKind,
 };
 use secrecy::SecretString;
 
@@ -31,6 +34,7 @@ pub(super) fn routes() -> Router<Web> {
         .route("/applications/add/{app}/save", post(onboard_save))
         .route("/applications/{id}/reauthenticate", get(reauthenticate_form).post(reauthenticate_verify))
         .route("/applications/{id}/reauthenticate/save", post(reauthenticate_save))
+        .merge(vendor::routes())
 }
 
 #[derive(Template)]
@@ -127,24 +131,33 @@ async fn verify(web: &Web, mut form: SignedForm, subject: &Subject) -> Result<Re
         .map(|(name, value)| (name, SecretString::from(value.trim().to_owned())))
         .collect();
     let input = entered(&mut form.fields);
-    let actor = form.signed.actor();
+    let session = &form.signed.session;
     let outcome = match subject {
-        Subject::New(app) => web.backend.onboard_preflight(actor, app, input.clone(), secrets).await,
-        Subject::Known(id) => web.backend.reauthenticate_preflight(actor, id, input.clone(), secrets).await,
+        Subject::New(app) => web.backend.onboard_step(session, app, input.clone(), secrets).await,
+        Subject::Known(id) => web.backend.reauthenticate_step(session, id, input.clone(), secrets).await,
     };
-    let page = match outcome {
-        Ok(page) => page,
+    match outcome {
+        Ok(CredentialStep::Verified(page)) => show_verified(web, &form.signed, subject, &page).await,
+        Ok(CredentialStep::SignIn(page)) => vendor::show_leaving(web, &form.signed, subject, &page).await,
         Err(refusal)
             if matches!(refusal.kind, RefusalKind::Invalid | RefusalKind::Vendor | RefusalKind::Conflict) =>
         {
-            return show_form(web, &form.signed, subject, &input, Some(refusal)).await;
+            show_form(web, &form.signed, subject, &input, Some(refusal)).await
         }
-        Err(refusal) => return Err(refusal.into()),
-    };
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+async fn show_verified(
+    web: &Web,
+    signed: &Signed,
+    subject: &Subject,
+    page: &PreflightPage,
+) -> Result<Response, Failure> {
     let title = format!("Verified: {}", page.identity.tenant_name);
-    let chrome = Chrome::new(web, &form.signed, Section::Applications, title).await;
+    let chrome = Chrome::new(web, signed, Section::Applications, title).await;
     let action = subject.action();
-    show(&Preflight { chrome, page: &page, save: format!("{action}/save"), action: &action })
+    show(&Preflight { chrome, page, save: format!("{action}/save"), action: &action })
 }
 
 /// What was entered apart from secrets.
