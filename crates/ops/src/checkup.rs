@@ -15,7 +15,7 @@ use store::instances;
 
 use crate::fleet::Member;
 use crate::onboard::known_app;
-use crate::refusal::{Result, conflict, must_be_admin, store as from_store};
+use crate::refusal::{Result, conflict, internal, must_be_admin, store as from_store, vendor};
 use crate::runs::{fault_view, whole_ladder};
 use crate::{Ops, audit};
 

@@ -65,7 +65,8 @@ pub(crate) enum Command {
 
 Credential: never an argument. Each field is read from the environment variable PARAPET_<FIELD> (PARAPET_TOKEN,
 PARAPET_APP_ID, PARAPET_PRIVATE_KEY, ...), or from a TOML file of fields given with --credential ('-' is standard
-input; a file that holds nothing but one secret is taken as that secret).
+input; a file that holds nothing but one secret is taken as that secret). A refresh token that the vendor renews is
+written back to that file; without a file the new one is lost, which is said.
 
 Exit codes:
   0  every enabled scan succeeded, and no finding reaches --fail-on
@@ -230,7 +231,7 @@ pub(crate) struct ConfigArgs {
 
 The configuration file, all of it optional:
   listen = \"127.0.0.1:8080\"
-  public_url = \"https://parapet.example.com\"     https marks the session cookie Secure
+  public_url = \"https://parapet.example.com\"     https marks the session cookie Secure; vendors send browsers back here
   database = \"sqlite:parapet.db\"                 or postgres://user@host/name
   sealing_key_file = \"parapet.key\"
   catalog = [\"/etc/parapet/catalog\"]

@@ -14,6 +14,7 @@ mod findings;
 mod key;
 mod output;
 mod progress;
+mod renewed;
 mod scan;
 mod serve;
 mod telling;

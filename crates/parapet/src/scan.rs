@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::output::files::{Refused, Subject};
 use crate::output::report;
 use crate::progress::Line;
-use crate::{credential, output, wiring};
+use crate::{credential, output, renewed, wiring};
 
 /// What was asked to be scanned.
 pub(crate) struct Asked<'a> {
@@ -150,7 +150,7 @@ pub(crate) async fn scan(app: Arc<App>, asked: &Asked<'_>, outbound: &Outbound) 
     let target = target(&app, asked)?;
     let auth = way_to_authenticate(&app, asked.auth)?;
     let values = credential::read(auth, asked.credential)?;
-    let credential = Credential { auth: auth.id.clone(), values };
+    let credential = renewed::credential(auth, values, asked.credential);
     let preflight = collect::preflight(outbound, &target, &credential, &SystemClock)
         .await
         .map_err(|fault| Failure::refused(explain(&fault, &app), fault))?;

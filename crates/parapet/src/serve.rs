@@ -69,6 +69,7 @@ pub(crate) async fn serve(
     )
     .await?;
     let telling = crate::telling::start(&world, &url)?;
+    world.ops.reached_at(&url);
     let (drain, draining) = watch::channel(false);
     let web = web::router(
         Arc::new(world.ops.clone()),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use catalog::{App, Catalog, Loaded};
-use collect::{Credential, Outbound};
+use collect::Outbound;
 use serde::Serialize;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use crate::cli::TryArgs;
 use crate::failure::Failure;
 use crate::output::{note, say};
 use crate::scan::{self, Asked, asks_for_loopback, product};
-use crate::{credential, wiring};
+use crate::{credential, renewed, wiring};
 
 /// What was found without asking any server.
 #[derive(Debug, Default, Serialize)]
@@ -332,7 +332,7 @@ async fn dry_run(args: &TryArgs, folder: &Path, loaded: &Loaded) -> Result<Repor
         })?;
     }
     let values = credential::read(auth, asked.credential)?;
-    let credential = Credential { auth: auth.id.clone(), values };
+    let credential = renewed::credential(auth, values, asked.credential);
     let recorder = Recorder::default();
     if case.is_some() {
         config.tap = Some(recorder.tap());
