@@ -8,15 +8,15 @@ import { promisify } from 'node:util';
 const OPERATOR = { name: 'warden', password: 'twelve-and-more-letters' };
 
 /**
- * Starts the server, which may reach applications on this machine over plain http. Returns `url`, `token` (the one-time
+ * Starts the server, which may reach applications on this machine over plain http, with further folders of applications. Returns `url`, `token` (the one-time
  * token of the first start), `operator`, `log()`, `files()` (all it has written) and `stop()`.
  */
-export async function startServer() {
+export async function startServer({ catalog = [] } = {}) {
   const server = process.env.PARAPET_TEST_SERVER;
   if (!server) throw new Error('PARAPET_TEST_SERVER names no server; run the tests with `cargo xtask browser`');
   const folder = await mkdtemp(join(tmpdir(), 'parapet-serve-'));
   const config = join(folder, 'parapet.toml');
-  await writeFile(config, '[outbound]\nallow_loopback_http = true\n');
+  await writeFile(config, `catalog = ${JSON.stringify(catalog)}\n\n[outbound]\nallow_loopback_http = true\n`);
   const options = { cwd: folder, env: { PATH: process.env.PATH, HOME: folder, TMPDIR: folder } };
   await promisify(execFile)(server, ['key', 'new', 'parapet.key'], options);
   const child = spawn(server, ['serve', '--config', config, '--listen', '127.0.0.1:0'], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });

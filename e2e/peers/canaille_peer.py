@@ -26,7 +26,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def configure(directory, port):
+def configure(directory, port, token_seconds, administrator):
     """Writes Canaille's configuration and names it in the environment, before anything of Canaille is imported."""
     path = directory / "canaille.toml"
     path.write_text(
@@ -41,6 +41,24 @@ DATABASE_URI = "sqlite:///{directory}/canaille.sqlite"
 ENABLE_SERVER = true
 [CANAILLE_OIDC]
 """
+        + (
+            f"""[OAUTH2_TOKEN_EXPIRES_IN]
+authorization_code = {token_seconds}
+refresh_token = {token_seconds}
+"""
+            if token_seconds
+            else ""
+        )
+        + (
+            f"""[CANAILLE.ACL.DEFAULT]
+PERMISSIONS = ["edit_self", "use_oidc"]
+[CANAILLE.ACL.ADMIN]
+PERMISSIONS = ["manage_users", "manage_all_groups"]
+FILTER = {{ user_name = "{administrator}" }}
+"""
+            if administrator
+            else ""
+        )
     )
     os.environ["CANAILLE_CONFIG"] = str(path)
     return path
@@ -94,12 +112,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dir", required=True, type=pathlib.Path)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--token-seconds", type=int, default=0, help="how long tokens of people last")
+    parser.add_argument("--administrator", help="the user who may read everybody")
     parser.add_argument("--seed", type=pathlib.Path, default=HERE / "canaille.seed.json")
     options = parser.parse_args()
     directory = options.dir.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     port = options.port or free_port()
-    config = configure(directory, port)
+    config = configure(directory, port, options.token_seconds, options.administrator)
     wanted = json.loads(options.seed.read_text())
     url = f"http://127.0.0.1:{port}"
     facts = {
