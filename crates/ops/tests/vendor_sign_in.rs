@@ -212,6 +212,7 @@ async fn bed() -> Bed {
         clock: Arc::new(Still),
         entropy,
         simulated: true,
+        telling: ops::Telling::default(),
     })
     .await
     .expect("use cases");

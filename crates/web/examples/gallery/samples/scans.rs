@@ -5,7 +5,12 @@ use model::finding::Severity;
 use model::scan::{RunOutcome, ScanKind};
 use model::time::Duration;
 use model::view::{
-    ApplicationHeader, CatalogueApp, CatalogueAppsPage, CheckTotals, CheckupScan, CheckupView, CredentialCard, CredentialFormPage, CredentialInput, DriftPage, DriftRow, Facet, FacetChoice, FormChoice, HistoryPage, HistoryQuery, Html, InputField, InstanceRef, InventorySummary, Known, Link, Mark, PausedView, PermissionRow, PreflightPage, ReadinessRow, Removal, RungState, RungView, RunningView, ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage, ShrunkView, SignInTerms, SummaryPage, Unjudged, VendorReturnPage, VendorSignInPage,
+    ApplicationHeader, CatalogueApp, CatalogueAppsPage, CheckTotals, CheckupScan, CheckupView,
+    CredentialCard, CredentialFormPage, CredentialInput, DriftPage, DriftRow, Facet, FacetChoice, FormChoice,
+    HistoryPage, HistoryQuery, Html, InputField, InstanceRef, InventorySummary, Known, Link, Mark,
+    PausedView, PermissionRow, PreflightPage, ReadinessRow, Removal, RungState, RungView, RunningView,
+    ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage, ShrunkView, SignInTerms, SummaryPage,
+    Unjudged, VendorReturnPage, VendorSignInPage,
 };
 use model::words::Sentence;
 
