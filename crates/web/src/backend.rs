@@ -13,14 +13,11 @@ use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
     AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
-<<<<<<< HEAD
-    CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage, ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage, ListInput, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage, Refusal, Review, Session, SettingsPage, Shell, SummaryPage, VendorReturnPage,
-=======
-    CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, FindingPage, FindingsPage,
-    FindingsQuery, HistoryPage, HistoryQuery, NotificationsPage, OwnerInput, OwnersPage, PluginPage,
-    PluginsPage, PluginsQuery, PreflightPage, Refusal, Session, SettingsPage, Shell, SummaryPage,
-    VendorReturnPage,
->>>>>>> 83e0756 (ops: Test the sign-in with what operators are told)
+    CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage,
+    ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage,
+    ListInput, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery,
+    PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage,
+    Refusal, Review, Session, SettingsPage, Shell, SummaryPage, VendorReturnPage,
 };
 use secrecy::SecretString;
 

@@ -13,14 +13,12 @@ use model::time::Duration;
 use model::view::{
     AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationHeader, ApplicationsPage, ApplicationsQuery,
     AuditPage, AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage,
-<<<<<<< HEAD
-    CredentialInput, CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage, ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage, ListInput, Mark, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage, PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery, PreflightPage, Refusal, RefusalKind, Review, Role, Session, SettingsPage, Shell, SummaryPage, VendorReturnPage,
-=======
-    CredentialInput, CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, FindingPage,
-    FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, Mark, NotificationsPage, OwnerInput, OwnersPage,
-    PluginPage, PluginsPage, PluginsQuery, PreflightPage, Refusal, RefusalKind, Role, Session, SettingsPage,
-    Shell, SummaryPage, VendorReturnPage,
->>>>>>> 83e0756 (ops: Test the sign-in with what operators are told)
+    CredentialInput, CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput,
+    ExceptionsPage, ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery,
+    IdentityPage, ListInput, Mark, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery,
+    PeoplePage, PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage,
+    PluginsQuery, PreflightPage, Refusal, RefusalKind, Review, Role, Session, SettingsPage, Shell,
+    SummaryPage, VendorReturnPage,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use web::{Answer, Backend, Export, FindingsFormat, Format, Secrets, SignedIn};
