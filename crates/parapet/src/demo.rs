@@ -11,6 +11,7 @@ use engine::clock::{SystemClock, SystemEntropy};
 use engine::{Engine, Vendors};
 use model::entropy::Entropy as _;
 use model::id::InstanceId;
+use model::scan::ScanKind;
 use model::view::{CredentialInput, OwnerInput};
 use ops::{Ops, Secrets, command_line};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -143,7 +144,11 @@ async fn onboard(ops: &Ops, roles: &[Role]) -> Result<Vec<InstanceId>, Failure> 
         let page = ops
             .onboard_preflight_at(&actor, &app, input, secrets(&role.credential.values), Some(&role.address))
             .await?;
-        ids.push(ops.onboard_save(&actor, &page.draft).await?);
+        let id = ops.onboard_save(&actor, &page.draft).await?;
+        if role.identity_provider {
+            ops.mark_identity_provider(&actor, &id).await?;
+        }
+        ids.push(id);
     }
     Ok(ids)
 }
@@ -163,8 +168,16 @@ async fn story(world: &World, cast: &Cast, ids: &[InstanceId]) -> Result<(), Fai
     )
     .await?;
     settle(world, ids, 1).await?;
-    cast.break_some();
+    // Whose accounts were read before those of the identity provider, has not been judged by it yet.
     let actor = command_line();
+    for (id, _) in ids.iter().zip(cast.roles()).filter(|(_, role)| !role.identity_provider) {
+        let page = world.ops.settings(&actor, id).await?;
+        if page.scans.iter().any(|scan| scan.kind == ScanKind::Accounts && scan.can_scan_now) {
+            world.ops.scan_now(&actor, id, ScanKind::Accounts).await?;
+        }
+    }
+    until(async || Ok(store::instances::all(&world.db).await?.iter().all(is_quiet))).await?;
+    cast.break_some();
     for (id, role) in ids.iter().zip(cast.roles()) {
         for _ in 0..role.scans_after() {
             let before = finished(world, id).await?;
@@ -193,6 +206,12 @@ async fn finished(world: &World, id: &InstanceId) -> Result<usize, Failure> {
     let filter = store::runs::Filter { instance: Some(id.clone()), ..Default::default() };
     let page = store::runs::log(&world.db, &filter, store::Cut::first(0)).await?;
     Ok(usize::try_from(page.total).unwrap_or(usize::MAX))
+}
+
+/// Whether nothing of an application is being scanned or wants to be.
+fn is_quiet(instance: &store::instances::InstanceWithScans) -> bool {
+    let enabled = instance.scans.iter().filter(|scan| scan.facts.enablement.is_enabled());
+    enabled.map(|scan| &scan.facts).all(|facts| facts.wanted_at.is_none() && facts.open.is_none())
 }
 
 /// Waits for something of the simulated past; a simulator that never gets there is a fault worth showing, not a hang.
