@@ -96,6 +96,9 @@ pub(crate) struct ScanArgs {
     /// Only these scans [default: all that the credential can run]
     #[arg(long = "kind", value_name = "KIND", value_delimiter = ',', value_parser = kind)]
     pub(crate) kinds: Vec<ScanKind>,
+    /// CSV list of the organisation's people (id or email; username, display_name, state, aliases, other_ids) to judge accounts by
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identities: Option<PathBuf>,
     /// Leave out what the vendor answers for one resource at a time only; checks that need it stay undecided
     #[arg(long)]
     pub(crate) quick: bool,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use assess::{Assessment, Detail, Instance, Prior};
+use assess::{Assessment, Detail, Directories, Identities, Instance, Prior};
 use catalog::App;
 use collect::{Clock as _, Collected, Credential, Origins, Outbound, Preflight, RunRequest, Target};
 use engine::clock::SystemClock;
@@ -34,6 +34,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) quick: bool,
     /// Whether passes are told one by one, too.
     pub(crate) detail: Detail,
+    /// Whom the organisation knows, to judge accounts by.
+    pub(crate) identities: Option<&'a Directories>,
 }
 
 /// One scan of the report.
@@ -71,7 +73,9 @@ pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
     if let Some(catalog) = Arc::get_mut(&mut catalog) {
         catalog.apps.retain(|id, _| *id == app.id);
     }
+    let identities = args.identities.as_deref().map(people).transpose()?;
     let asked = Asked {
+        identities: identities.as_ref(),
         deployment: &args.deployment,
         auth: &args.auth,
         settings: &args.settings,
@@ -283,7 +287,8 @@ async fn one(
     let now = SystemClock.now();
     match collected {
         Collected::Done(done) => {
-            let assessment = assessed(&done.snapshot, target, credential, preflight, asked.detail, now);
+            let assessment =
+                assessed(&done.snapshot, target, credential, preflight, asked.identities, asked.detail, now);
             let records = done.snapshot.datasets.values().map(|d| d.records.len() as u64).sum();
             Ran { started_at, finished_at: now, cost: done.snapshot.cost, records, assessment }
         }
@@ -294,12 +299,32 @@ async fn one(
     }
 }
 
-/// What one run means by itself, with nothing known from before.
+/// A list of the organisation's people in place of an identity provider.
+fn people(path: &std::path::Path) -> Result<Directories, Failure> {
+    let unusable = |what: String| {
+        Failure::usage(format!("{} cannot be used as a list of people: {what}.", path.display()))
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| unusable(e.to_string()))?;
+    let now = SystemClock.now();
+    let identities = model::identity::parse_list(&text, now).map_err(|e| unusable(e.to_string()))?;
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let list = model::identity::Directory {
+        id: "list".into(),
+        name,
+        max_age: model::identity::MAX_LIST_AGE,
+        complete_at: Some(now),
+        identities,
+    };
+    Ok(Directories::new(&[list]))
+}
+
+/// What one run means by itself, with nothing known from before but the organisation's people.
 pub(crate) fn assessed(
     snapshot: &Snapshot,
     target: &Target,
     credential: &Credential,
     preflight: &Preflight,
+    directories: Option<&Directories>,
     detail: Detail,
     now: Timestamp,
 ) -> Assessment {
@@ -311,7 +336,8 @@ pub(crate) fn assessed(
         params: &params,
         interval: schedule::default_interval(snapshot.kind),
     };
-    assess::assess(snapshot, &target.app, &instance, &Prior::default(), now, detail)
+    let prior = Prior { identities: Identities { directories, ..Identities::default() }, ..Prior::default() };
+    assess::assess(snapshot, &target.app, &instance, &prior, now, detail)
 }
 
 fn stopped(now: Timestamp) -> Assessment {

@@ -191,7 +191,8 @@ async fn scan(
         Collected::Stopped => return Err(Failure::scan("The dry run was stopped.")),
     };
     let now = SystemClock.now();
-    let assessment = crate::scan::assessed(&done.snapshot, target, credential, preflight, Detail::All, now);
+    let assessment =
+        crate::scan::assessed(&done.snapshot, target, credential, preflight, None, Detail::All, now);
     Ok(shown(kind, app, &done.snapshot, &assessment))
 }
 

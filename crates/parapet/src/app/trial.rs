@@ -309,6 +309,7 @@ async fn dry_run(args: &TryArgs, folder: &Path, loaded: &Loaded) -> Result<Repor
         credential: args.credential.as_deref(),
         kinds: &[],
         quick: false,
+        identities: None,
         detail: assess::Detail::All,
     };
     let target = scan::target(&app, &asked)?;
