@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod ahead;
+pub mod availability;
 pub mod credential;
 pub mod dataset;
 pub mod delivery;

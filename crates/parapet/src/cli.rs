@@ -244,7 +244,10 @@ The configuration file, all of it optional:
   proxy = \"http://proxy.corp.example:3128\"
   ca_file = \"/etc/ssl/corp.pem\"
   [engine]
-  workers = 8")]
+  workers = 8
+  [metrics]
+  listen = \"127.0.0.1:9464\"                      for Prometheus; beyond this machine with a token only
+  token_file = \"/etc/parapet/metrics.token\"")]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,

@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) catalog: Vec<PathBuf>,
     pub(crate) outbound: Outbound,
     pub(crate) engine: Engine,
+    pub(crate) metrics: Metrics,
     pub(crate) mail: Mail,
 }
 
@@ -72,6 +73,16 @@ pub(crate) struct Outbound {
     pub(crate) ca_file: Option<PathBuf>,
 }
 
+/// Where Prometheus reads.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Metrics {
+    /// An address of its own; nothing is served without it.
+    pub(crate) listen: Option<SocketAddr>,
+    /// A file with the token that a reader must send; needed beyond this machine.
+    pub(crate) token_file: Option<PathBuf>,
+}
+
 /// How scans run.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -95,6 +106,7 @@ impl Default for Config {
             catalog: Vec::new(),
             outbound: Outbound::default(),
             engine: Engine::default(),
+            metrics: Metrics::default(),
             mail: Mail::default(),
         }
     }

@@ -12,6 +12,7 @@ mod eval;
 mod failure;
 mod findings;
 mod key;
+mod metrics;
 mod output;
 mod progress;
 mod renewed;

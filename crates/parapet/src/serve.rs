@@ -71,6 +71,7 @@ pub(crate) async fn serve(
     let telling = crate::telling::start(&world, &url)?;
     world.ops.reached_at(&url);
     let (drain, draining) = watch::channel(false);
+    crate::metrics::start(&world.config.metrics, world.ops.clone(), draining.clone()).await?;
     let web = web::router(
         Arc::new(world.ops.clone()),
         web::WebConfig {

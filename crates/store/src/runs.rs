@@ -29,7 +29,7 @@ use crate::sql::{Arg, Batch, Tx, args, statements, to_json};
 pub(crate) mod log;
 
 pub use log::{
-    Day, Filter, Run, Sum, Tally, days, get, lengths, log, results, sums, tallies, tallies_of_check,
+    Day, Filter, Run, Sum, Tally, days, get, lengths, log, outcomes, results, sums, tallies, tallies_of_check,
 };
 
 /// What of a scan's facts a finished run decides. What came meanwhile (an interval, a request) stays.

@@ -224,6 +224,15 @@ pub trait Backend: Send + Sync + 'static {
         note: &'a str,
     ) -> Answer<'a, ()>;
 
+    /// All runs of an application that match.
+    fn export_runs<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        query: &'a HistoryQuery,
+        format: Format,
+    ) -> Answer<'a, Export>;
+
     /// What can be onboarded.
     fn catalogue_apps<'a>(&'a self, actor: &'a Actor) -> Answer<'a, CatalogueAppsPage>;
     /// The form of Add application for what is chosen so far.

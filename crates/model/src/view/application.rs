@@ -8,7 +8,7 @@ use super::{
     WarningLine,
 };
 use crate::scan::ScanKind;
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 
 /// What stands above every tab of an application and above its settings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -155,6 +155,30 @@ pub struct HistoryQuery {
     pub cut: Cut,
 }
 
+/// The share of a time in which the application was Up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AvailabilityView {
+    /// Of the last so many days.
+    pub days: u32,
+    /// In hundredths of a percent, rounded down; `None`: it was paused all the time.
+    pub hundredths: Option<i64>,
+    /// How much time counts.
+    pub of: Duration,
+}
+
+/// What one run took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrendPoint {
+    /// When it finished.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// Requests it sent.
+    pub requests: u32,
+    /// How it ended.
+    pub outcome: crate::scan::RunOutcome,
+}
+
 /// The History tab: health day by day and every run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HistoryPage {
@@ -164,8 +188,16 @@ pub struct HistoryPage {
     pub header: ApplicationHeader,
     /// Filters: `kind`, `outcome`.
     pub facets: Vec<super::Facet>,
+    /// The application as a whole: each day's worst of its enabled scans.
+    pub bar: DayBar,
+    /// How much of the time it was Up, the shorter time first.
+    pub availability: Vec<AvailabilityView>,
+    /// The oldest of what its enabled scans last read successfully; `None`: one of them never has.
+    pub data_as_of: Option<Timestamp>,
     /// One bar a supported scan.
     pub bars: Vec<(ScanKind, DayBar)>,
+    /// What the latest runs of each supported scan took, oldest first.
+    pub trends: Vec<(ScanKind, Vec<TrendPoint>)>,
     /// Runs, latest first.
     pub runs: Vec<RunRow>,
     /// Where this page lies.

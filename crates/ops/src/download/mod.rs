@@ -6,9 +6,10 @@ mod piecewise;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use model::view::{AccountsQuery, Actor, FindingsQuery, PluginsQuery, Refusal};
+use model::id::InstanceId;
+use model::view::{AccountsQuery, Actor, FindingsQuery, HistoryQuery, PluginsQuery, Refusal};
 use serde_json::{Value, json};
-use store::{accounts, plugins};
+use store::{accounts, plugins, runs};
 
 use crate::Ops;
 use crate::lists::plain_json;
@@ -133,6 +134,66 @@ impl Ops {
             })
         }))
     }
+}
+
+impl Ops {
+    /// The runs of an application that the filter leaves, latest first.
+    ///
+    /// # Errors
+    /// As [`Ops::export_findings`].
+    pub async fn export_runs(
+        &self,
+        _actor: &Actor,
+        id: &InstanceId,
+        query: &HistoryQuery,
+        format: Format,
+    ) -> Result<Export> {
+        self.instance(id)?;
+        let filter =
+            runs::Filter { instance: Some(id.clone()), kind: query.kind, outcome: query.outcome.clone() };
+        let ops = self.clone();
+        Ok(table(format, &RUN, move |after| {
+            let (ops, filter) = (ops.clone(), filter.clone());
+            Box::pin(async move {
+                let page = runs::log(ops.db(), &filter, batch(after.as_deref())).await.map_err(from_store)?;
+                Ok((page.rows.into_iter().map(run_line).collect(), page.next))
+            })
+        }))
+    }
+}
+
+const RUN: [&str; 17] = [
+    "run",
+    "scan",
+    "outcome",
+    "cause",
+    "started_at",
+    "finished_at",
+    "records",
+    "datasets_read",
+    "datasets_total",
+    "requests",
+    "retries",
+    "bytes",
+    "throttled_ms",
+    "opened",
+    "resolved",
+    "gaps",
+    "detail",
+];
+
+fn run_line(run: runs::Run) -> Value {
+    let fault = run.fault.as_ref();
+    json!({
+        "run": run.id, "scan": run.kind, "outcome": run.outcome.as_str(),
+        "cause": run.outcome.cause().map(model::scan::FailureCause::as_str),
+        "started_at": run.started_at, "finished_at": run.finished_at, "records": run.records,
+        "datasets_read": run.datasets_read, "datasets_total": run.datasets_total,
+        "requests": run.cost.requests, "retries": run.cost.retries, "bytes": run.cost.bytes,
+        "throttled_ms": run.cost.throttled_ms, "opened": run.changed.opened, "resolved": run.changed.resolved,
+        "gaps": run.gaps.iter().map(|g| g.dataset.as_str()).collect::<Vec<_>>(),
+        "detail": fault.map(|f| f.detail.as_str()),
+    })
 }
 
 const PLACE: [&str; 6] = ["application", "product", "tenant", "first_seen_at", "last_seen_at", "stale_since"];

@@ -46,6 +46,8 @@ statements! {
             FROM tallies t JOIN instances i ON i.id = t.instance_id GROUP BY i.app, t.check_id";
     LENGTHS = "SELECT started_at, finished_at FROM runs WHERE instance_id = $1 AND kind = $2 AND outcome = 'succeeded' \
                ORDER BY finished_at DESC, id DESC LIMIT $3";
+    OUTCOMES = "SELECT kind, outcome, finished_at FROM runs WHERE instance_id = $1 AND finished_at >= $2 \
+                ORDER BY finished_at, id";
     RESULTS = "SELECT body FROM results WHERE instance_id = $1 AND kind = $2";
 }
 
@@ -144,6 +146,24 @@ pub async fn lengths(
 ) -> Result<Vec<Duration>, StoreError> {
     let rows = db.0.pool.rows(LENGTHS, args![instance, kind, count]).await?;
     rows.iter().map(|row| Ok(row.time("finished_at")? - row.time("started_at")?)).collect()
+}
+
+/// How the runs of an instance ended since then, oldest first: of which scan, when, and whether it succeeded.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn outcomes(
+    db: &Db,
+    instance: &InstanceId,
+    since: Timestamp,
+) -> Result<Vec<(ScanKind, Timestamp, bool)>, StoreError> {
+    let rows = db.0.pool.rows(OUTCOMES, args![instance, since]).await?;
+    rows.iter()
+        .map(|row| {
+            let outcome: String = row.get("outcome")?;
+            Ok((row.word("kind", ScanKind::parse)?, row.time("finished_at")?, outcome == "succeeded"))
+        })
+        .collect()
 }
 
 fn read(row: &Row) -> Result<Run, StoreError> {

@@ -308,6 +308,8 @@ on_both! {
         let lengths = runs::lengths(&f.db, &id, CONFIG, 25).await.unwrap();
         assert_eq!(lengths, [Duration::minutes(3), Duration::minutes(1)], "the latest first");
         assert_eq!(runs::lengths(&f.db, &id, CONFIG, 1).await.unwrap(), [Duration::minutes(3)]);
+        let outcomes = runs::outcomes(&f.db, &id, min(20)).await.unwrap();
+        assert_eq!(outcomes, [(CONFIG, min(20), false), (CONFIG, min(30), true)], "the oldest first");
     }
 
     async fn a_result_of_another_run_is_refused(f: Fixture) {

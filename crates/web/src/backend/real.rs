@@ -268,6 +268,15 @@ impl Backend for Ops {
     ) -> Answer<'a, ()> {
         Box::pin(self.review_plugin(actor, instance, id, review, note))
     }
+    fn export_runs<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        query: &'a HistoryQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        Box::pin(self.export_runs(actor, instance, query, format))
+    }
     fn catalogue_apps<'a>(&'a self, actor: &'a Actor) -> Answer<'a, CatalogueAppsPage> {
         Box::pin(self.catalogue_apps(actor))
     }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use model::finding::Severity;
-use model::view::{DayBar, DayCell, Mark, SeverityCounts};
+use model::scan::RunOutcome;
+use model::view::{DayBar, DayCell, Mark, SeverityCounts, TrendPoint};
 
 use super::{Escaped, Markup, count, plural};
 
@@ -118,6 +119,55 @@ pub(crate) fn health_sentence(bar: &DayBar, of: &str) -> String {
     format!("{of}, last {}: {}", plural(bar.days.len() as u64, "day", "days"), parts.join(", "))
 }
 
+/// A share of time as text, rounded down: 100 % means all of it.
+pub(crate) fn percent(hundredths: &Option<i64>) -> String {
+    match hundredths {
+        None => "paused all the time".to_owned(),
+        Some(10_000) => "100 %".to_owned(),
+        Some(n) => format!("{}.{:02} %", n / 100, n % 100),
+    }
+}
+
+/// What runs took: one bar a run for its length, a line for its requests, each on a scale of its own.
+pub(crate) fn trend(points: &[TrendPoint], of: &str) -> Markup {
+    const PITCH: usize = 8;
+    const HEIGHT: i64 = 48;
+    let longest = points.iter().map(|p| p.took.0.max(0)).max().unwrap_or(0);
+    let most = points.iter().map(|p| p.requests).max().unwrap_or(0);
+    let sentence = format!(
+        "{of}, last {}: up to {} and {} a run",
+        plural(points.len() as u64, "run", "runs"),
+        model::words::duration(model::time::Duration(longest)),
+        plural(u64::from(most), "request", "requests")
+    );
+    let width = (points.len().max(1) * PITCH) - 2;
+    let mut out = format!(
+        r#"<svg class="trend" viewBox="0 0 {width} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{0}" focusable="false"><title>{0}</title><desc>Bars are the length of each run, the line is its requests; oldest first.</desc>"#,
+        Escaped(&sentence)
+    );
+    let scaled = |value: i64, top: i64| {
+        let share = i128::from(value.max(0)) * i128::from(HEIGHT - 2) / i128::from(top.max(1));
+        i64::try_from(share).unwrap_or(HEIGHT) + 2
+    };
+    let mut line = String::new();
+    for (n, point) in points.iter().enumerate() {
+        let (x, height) = (n * PITCH, scaled(point.took.0, longest));
+        let class = match point.outcome {
+            RunOutcome::Succeeded => "up",
+            RunOutcome::Partial(_) => "unhealthy",
+            RunOutcome::Failed(_) => "down",
+        };
+        let _ = write!(
+            out,
+            r#"<rect class="day-{class}" x="{x}" y="{}" width="6" height="{height}"/>"#,
+            HEIGHT - height
+        );
+        let _ = write!(line, "{},{} ", x + 3, HEIGHT - scaled(i64::from(point.requests), i64::from(most)));
+    }
+    let _ = write!(out, r#"<polyline class="trend-line" points="{}"/></svg>"#, line.trim_end());
+    Markup(out)
+}
+
 /// Days in a row that were the same, as one row of the table: latest first.
 pub(crate) struct Stretch {
     pub(crate) from: String,
@@ -183,6 +233,36 @@ mod tests {
                 .sum();
             assert!(widths <= 603, "{svg}");
         }
+    }
+
+    #[test]
+    fn a_trend_is_drawn_within_its_box_and_tells_its_scale() {
+        let point = |took: i64, requests, outcome| TrendPoint {
+            at: model::time::Timestamp(0),
+            took: model::time::Duration(took),
+            requests,
+            outcome,
+        };
+        let failed = RunOutcome::Failed(model::scan::FailureCause::Remote);
+        let points = [
+            point(-5, 0, failed),
+            point(60_000, 10, RunOutcome::Succeeded),
+            point(i64::MAX, u32::MAX, failed),
+        ];
+        let svg = trend(&points, "<b>").to_string();
+        assert!(!svg.contains("<b>"), "{svg}");
+        for height in svg.split(" height=\"").skip(1) {
+            let height: i64 = height.split('"').next().expect("a number").parse().expect("a number");
+            assert!((2..=48).contains(&height), "{svg}");
+        }
+        assert!(svg.contains(r#"points="3,46 11,46 19,0""#), "{svg}");
+        assert!(trend(&[], "Config Scan").to_string().contains("last 0 runs"));
+    }
+
+    #[test]
+    fn a_hundred_percent_is_all_of_it() {
+        let shown: Vec<String> = [Some(10_000), Some(9_999), Some(5), None].iter().map(percent).collect();
+        assert_eq!(shown, ["100 %", "99.99 %", "0.05 %", "paused all the time"]);
     }
 
     #[test]

@@ -346,6 +346,15 @@ impl Backend for Samples {
         self.note(format!("{id} of {instance} is {} ({note})", review.as_str()))
     }
 
+    fn export_runs<'a>(
+        &'a self,
+        _: &'a Actor,
+        _: &'a InstanceId,
+        _: &'a HistoryQuery,
+        format: Format,
+    ) -> Answer<'a, Export> {
+        answer(export(format))
+    }
     fn catalogue_apps<'a>(&'a self, _: &'a Actor) -> Answer<'a, CatalogueAppsPage> {
         answer(scans::catalogue())
     }

@@ -5,12 +5,12 @@ use model::finding::Severity;
 use model::scan::{RunOutcome, ScanKind};
 use model::time::Duration;
 use model::view::{
-    ApplicationHeader, CatalogueApp, CatalogueAppsPage, CheckTotals, CheckupScan, CheckupView,
-    CredentialCard, CredentialFormPage, CredentialInput, DriftPage, DriftRow, Facet, FacetChoice, FormChoice,
-    HistoryPage, HistoryQuery, Html, InputField, InstanceRef, InventorySummary, Known, Link, Mark,
-    PausedView, PermissionRow, PreflightPage, ReadinessRow, Removal, RungState, RungView, RunningView,
-    ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage, ShrunkView, SignInTerms, SummaryPage,
-    Unjudged, VendorReturnPage, VendorSignInPage,
+    ApplicationHeader, AvailabilityView, CatalogueApp, CatalogueAppsPage, CheckTotals, CheckupScan,
+    CheckupView, CredentialCard, CredentialFormPage, CredentialInput, DriftPage, DriftRow, Facet,
+    FacetChoice, FormChoice, HistoryPage, HistoryQuery, Html, InputField, InstanceRef, InventorySummary,
+    Known, Link, Mark, PausedView, PermissionRow, PreflightPage, ReadinessRow, Removal, RungState, RungView,
+    RunningView, ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage, ShrunkView, SignInTerms,
+    SummaryPage, Unjudged, VendorReturnPage, VendorSignInPage,
 };
 use model::words::Sentence;
 
@@ -128,6 +128,24 @@ pub(crate) fn history(header: ApplicationHeader, query: &HistoryQuery) -> Histor
                 })
                 .to_vec(),
         }],
+        bar: scans.first().map(|s| runs::bar(s.status.mark)).unwrap_or_default(),
+        availability: vec![
+            AvailabilityView { days: 30, hundredths: Some(9_871), of: Duration::days(30) },
+            AvailabilityView { days: 90, hundredths: Some(10_000), of: Duration::days(62) },
+        ],
+        data_as_of: Some(ago(Duration::hours(3))),
+        trends: scans
+            .iter()
+            .map(|s| {
+                let point = |n: i64| TrendPoint {
+                    at: ago(Duration::hours(n)),
+                    took: Duration::seconds(40 + n * 7 % 30),
+                    requests: 120 + u32::try_from(n * 13 % 50).unwrap_or(0),
+                    outcome: RunOutcome::Succeeded,
+                };
+                (s.kind, (0..40).rev().map(point).collect())
+            })
+            .collect(),
         bars: scans.iter().map(|s| (s.kind, runs::bar(s.status.mark))).collect(),
         paging: paging(all.len() as u64, &query.cut),
         runs: if header.instance.id.as_str() == HOSTILE_ID { runs::hostile(all) } else { all },

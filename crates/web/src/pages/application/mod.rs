@@ -10,9 +10,11 @@ use model::scan::ScanKind;
 use model::view::{DriftPage, HistoryPage, HistoryQuery, InventorySummary, SummaryPage};
 
 use crate::Web;
+use crate::backend::Format;
 use crate::chrome::{Chrome, Section, show};
 use crate::error::Failure;
 use crate::links::Links;
+use crate::pages::export;
 use crate::render::{self, charts, marks, time};
 use crate::session::Signed;
 
@@ -31,6 +33,8 @@ pub(super) fn routes() -> Router<Web> {
         .route("/applications/{id}", get(summary))
         .route("/applications/{id}/drift", get(drift))
         .route("/applications/{id}/history", get(history))
+        .route("/applications/{id}/history.csv", get(runs_csv))
+        .route("/applications/{id}/history.json", get(runs_json))
 }
 
 /// The address of an application, or of a part of it.
@@ -96,6 +100,44 @@ struct History<'a> {
     links: Links,
 }
 
+fn wanted(links: &Links) -> Result<HistoryQuery, Failure> {
+    Ok(HistoryQuery {
+        kind: links.parsed("kind", ScanKind::parse)?,
+        outcome: links.text("outcome"),
+        cut: links.cut(),
+    })
+}
+
+async fn runs(
+    web: &Web,
+    signed: &Signed,
+    id: String,
+    query: Vec<(String, String)>,
+    format: Format,
+) -> Result<Response, Failure> {
+    let wanted = wanted(&Links::new("", query))?;
+    let stream = web.backend.export_runs(signed.actor(), &InstanceId::from(id), &wanted, format).await?;
+    Ok(export::send("runs", format, stream))
+}
+
+async fn runs_csv(
+    State(web): State<Web>,
+    signed: Signed,
+    Path(id): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    runs(&web, &signed, id, query, Format::Csv).await
+}
+
+async fn runs_json(
+    State(web): State<Web>,
+    signed: Signed,
+    Path(id): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    runs(&web, &signed, id, query, Format::Json).await
+}
+
 async fn history(
     State(web): State<Web>,
     signed: Signed,
@@ -104,11 +146,7 @@ async fn history(
 ) -> Result<Response, Failure> {
     let id = InstanceId::from(id);
     let links = Links::new(address(&id, "/history"), query);
-    let wanted = HistoryQuery {
-        kind: links.parsed("kind", ScanKind::parse)?,
-        outcome: links.text("outcome"),
-        cut: links.cut(),
-    };
+    let wanted = wanted(&links)?;
     let page = web.backend.history(signed.actor(), &id, &wanted).await?;
     let title = format!("History of {}", page.header.instance.name);
     let chrome = Chrome::new(&web, &signed, Section::Applications, title).await.live(links.here(), Some(&id));
