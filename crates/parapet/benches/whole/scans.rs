@@ -1,6 +1,6 @@
 //! One-off scans of simulated GitHub organisations by the built binary.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -95,7 +95,8 @@ impl Case {
 /// Runs a scan that succeeds: wall clock in seconds and peak memory in megabytes.
 pub(crate) async fn timed(command: &mut Command) -> (f64, f64) {
     let begun = Instant::now();
-    let mut child = command.stderr(Stdio::null()).spawn().expect("the scan starts");
+    let said = tempfile::NamedTempFile::new().expect("a file");
+    let mut child = command.stderr(said.reopen().expect("a file")).spawn().expect("the scan starts");
     // The peak is read while the process lives; what it does in its last 2 ms is to write the report and to end.
     let mut peak = 0.0_f64;
     let ended = loop {
@@ -105,6 +106,7 @@ pub(crate) async fn timed(command: &mut Command) -> (f64, f64) {
             None => tokio::time::sleep(Duration::from_millis(2)).await,
         }
     };
-    assert_eq!(ended.code(), Some(0), "the scan succeeds");
+    let words = || std::fs::read_to_string(said.path()).unwrap_or_default();
+    assert_eq!(ended.code(), Some(0), "the scan succeeds: {}", words());
     (begun.elapsed().as_secs_f64(), peak)
 }

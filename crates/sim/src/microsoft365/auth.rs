@@ -153,7 +153,10 @@ pub(super) fn needs(path: &str) -> Option<&'static [&'static str]> {
     let path = path.strip_prefix("/v1.0").or_else(|| path.strip_prefix("/beta"))?;
     let begins = |beginning: &str| {
         let (mut asked, mut named) = (path.split('/'), beginning.split('/'));
-        named.all(|name| asked.next().is_some_and(|part| name == "*" && !part.is_empty() || name == part))
+        // `applications(appId='...')` is one of the applications by another key.
+        let alike = |name: &str, part: &str| name == part.split('(').next().unwrap_or(part);
+        named
+            .all(|name| asked.next().is_some_and(|part| name == "*" && !part.is_empty() || alike(name, part)))
     };
     NEEDS
         .iter()

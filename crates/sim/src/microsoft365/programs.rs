@@ -67,7 +67,12 @@ pub(super) fn write(company: &Company, directory: &Directory, put: &mut impl FnM
     list("/v1.0/servicePrincipals".to_owned(), writer.principals);
     list("/v1.0/oauth2PermissionGrants".to_owned(), writer.grants);
     list("/beta/reports/servicePrincipalSignInActivities".to_owned(), writer.seen);
-    list("/v1.0/applications".to_owned(), registrations(company));
+    let registered = registrations(company);
+    list("/v1.0/applications".to_owned(), registered.clone());
+    for registration in registered {
+        let key = registration["appId"].as_str().unwrap_or_default();
+        put(format!("/v1.0/applications(appId='{key}')"), Document::Object(registration));
+    }
 }
 
 fn api(n: usize) -> String {
@@ -160,7 +165,8 @@ impl Writer<'_> {
 /// answers in the clear.
 fn registrations(company: &Company) -> Vec<Value> {
     let secret = |name: &str, age: usize, days: i64| {
-        json!({ "displayName": name, "keyId": id(0x0c, number(name)), "startDateTime": instant(company.ago(age)),
+        // The first three characters are shown, of the demo's `simulated-...` as of any.
+        json!({ "displayName": name, "hint": "sim", "keyId": id(0x0c, number(name)), "startDateTime": instant(company.ago(age)),
             "endDateTime": instant(company.now + Duration::days(days)) })
     };
     let one = |app: &str, name: &str, secrets: Value, redirect: Option<&str>| {
