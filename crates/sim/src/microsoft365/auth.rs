@@ -28,7 +28,7 @@ pub struct Registration {
 }
 
 /// What the reading app is given, as the catalogue's onboarding text has it.
-pub const READ_ROLES: [&str; 17] = [
+pub const READ_ROLES: [&str; 18] = [
     "AccessReview.Read.All",
     "Application.Read.All",
     "AuditLog.Read.All",
@@ -41,6 +41,7 @@ pub const READ_ROLES: [&str; 17] = [
     "OnPremDirectorySynchronization.Read.All",
     "Organization.Read.All",
     "Policy.Read.All",
+    "Policy.Read.B2BManagementPolicy",
     "RoleManagement.Read.Directory",
     "SecurityEvents.Read.All",
     "SharePointTenantSettings.Read.All",
@@ -104,7 +105,7 @@ const NEEDS: [(&str, &[&str]); 38] = [
         "/policies/roleManagementPolicyAssignments",
         &["RoleManagementPolicy.Read.Directory", "RoleManagement.Read.Directory", "RoleManagement.Read.All"],
     ),
-    ("/policies/b2bManagementPolicies", &["Policy.Read.All"]),
+    ("/policies/b2bManagementPolicies", &["Policy.Read.B2BManagementPolicy"]),
     ("/identity/conditionalAccess", &["Policy.Read.ConditionalAccess", "Policy.Read.All"]),
     ("/groups", &["Group.Read.All", "Directory.Read.All"]),
     ("/groups/*", &["GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"]),
