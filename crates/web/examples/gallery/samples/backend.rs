@@ -11,18 +11,21 @@ use model::id::{AppId, CheckId, DirectoryId, FindingId, InstanceId, OwnerId};
 use model::scan::ScanKind;
 use model::time::Duration;
 use model::view::{
-    AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationHeader, ApplicationsPage, ApplicationsQuery,
-    AuditPage, AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage,
-    CredentialInput, CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput,
-    ExceptionsPage, ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery,
-    IdentityPage, ListInput, Mark, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery,
-    PeoplePage, PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage,
-    PluginsQuery, PreflightPage, Refusal, RefusalKind, Review, Role, Session, SettingsPage, Shell,
-    SummaryPage, VendorReturnPage,
+    AccountPage, AccountsPage, AccountsQuery, Actor, ApplicationsPage, ApplicationsQuery, AuditPage,
+    AuditQuery, CatalogueAppsPage, CheckPage, ChecksPage, ChecksQuery, CredentialFormPage, CredentialInput,
+    CredentialStep, Cut, DestinationInput, DigestPreview, DriftPage, ExceptionInput, ExceptionsPage,
+    ExceptionsQuery, FindingPage, FindingsPage, FindingsQuery, HistoryPage, HistoryQuery, IdentityPage,
+    ListInput, Mark, NotificationsPage, OwnerInput, OwnersPage, PartiesPage, PartiesQuery, PeoplePage,
+    PeopleQuery, PersonPage, PluginPage, PluginUsersPage, PluginUsersQuery, PluginsPage, PluginsQuery,
+    PreflightPage, RefusalKind, Review, Role, Session, SettingsPage, Shell, SummaryPage, VendorReturnPage,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use web::{Answer, Backend, Export, FindingsFormat, Format, Secrets, SignedIn};
 
+use super::answers::{
+    answer, draft_is_gone, export, export_of_findings, foreign_tenant, found, header, listed, no_such_zone,
+    refuse, session, wrong_key,
+};
 use super::{across, fleet, inventory, now, questions, scans};
 
 /// The samples. Signs in `admin` or `auditor` with the password `sample`; remembers what it was asked to change.
@@ -44,64 +47,13 @@ impl Samples {
     }
 }
 
-fn refusal(kind: RefusalKind, message: &str, remedy: &str) -> Refusal {
-    Refusal { kind, field: None, message: message.to_owned(), remedy: remedy.to_owned() }
-}
-
-fn found<'a, T: Send + 'a>(thing: Option<T>) -> Answer<'a, T> {
-    let missing = || {
-        refusal(
-            RefusalKind::NotFound,
-            "It does not exist, or it has been removed.",
-            "Start again from Applications.",
-        )
-    };
-    ready(thing.ok_or_else(missing)).boxed()
-}
-
-fn answer<'a, T: Send + 'a>(thing: T) -> Answer<'a, T> {
-    ready(Ok(thing)).boxed()
-}
-
-fn header(id: &InstanceId) -> Option<ApplicationHeader> {
-    fleet::header(id.as_str())
-}
-
-fn session(role: Role) -> Session {
-    Session {
-        actor: Actor { operator: "op-1".into(), name: "Dana Reyes".to_owned(), role },
-        csrf: "sample-csrf".to_owned(),
-        expires_at: now() + Duration::hours(12),
-    }
-}
-
-/// Answers with the page of one instance, or with the list of all; refuses an instance that does not exist.
-fn listed<'a, T: Send + 'a>(
-    instance: &Option<InstanceId>,
-    page: impl FnOnce(Option<ApplicationHeader>) -> T,
-) -> Answer<'a, T> {
-    match instance {
-        None => answer(page(None)),
-        Some(id) => found(header(id).map(|h| page(Some(h)))),
-    }
-}
-
-fn export(format: Format) -> Export {
-    let text: &[u8] = match format {
-        Format::Csv => b"id,title\n1,one\n",
-        Format::Json => b"[{\"id\":1}]",
-    };
-    stream::iter([Ok(text.to_vec())]).boxed()
-}
-
-fn export_of_findings(format: FindingsFormat) -> Export {
-    let text: &[u8] = match format {
-        FindingsFormat::Csv => return export(Format::Csv),
-        FindingsFormat::Json => return export(Format::Json),
-        FindingsFormat::Ocsf => b"{\"class_uid\":2003}\n",
-        FindingsFormat::Sarif => b"{\"version\":\"2.1.0\",\"runs\":[]}\n",
-    };
-    stream::iter([Ok(text.to_vec())]).boxed()
+/// Lists as files: the same for all, whatever is filtered.
+macro_rules! exports {
+    ($($name:ident: $query:ty;)*) => {$(
+        fn $name<'a>(&'a self, _: &'a Actor, _: &'a $query, format: Format) -> Answer<'a, Export> {
+            answer(export(format))
+        }
+    )*};
 }
 
 impl Backend for Samples {
@@ -129,12 +81,7 @@ impl Backend for Samples {
         if token.expose_secret() == "sample" {
             answer(SignedIn { token: "admin".into(), session: session(Role::Admin) })
         } else {
-            let refused = refusal(
-                RefusalKind::Invalid,
-                "This is not the one-time token.",
-                "Copy it from the console again.",
-            );
-            ready(Err(refused)).boxed()
+            refuse(RefusalKind::Invalid, "This is not the one-time token.", "Copy it from the console again.")
         }
     }
     fn sign_in<'a>(
@@ -146,9 +93,7 @@ impl Backend for Samples {
         let role = Role::parse(name);
         match role.filter(|_| password.expose_secret() == "sample") {
             Some(role) => answer(SignedIn { token: name.into(), session: session(role) }),
-            None => {
-                ready(Err(refusal(RefusalKind::Invalid, "Name or password is wrong.", "Try again."))).boxed()
-            }
+            None => refuse(RefusalKind::Invalid, "Name or password is wrong.", "Try again."),
         }
     }
     fn session<'a>(&'a self, token: &'a str) -> Answer<'a, Option<Session>> {
@@ -219,6 +164,14 @@ impl Backend for Samples {
         answer(inventory::audit(query))
     }
 
+    exports! {
+        export_accounts: AccountsQuery;
+        export_plugins: PluginsQuery;
+        export_people: PeopleQuery;
+        export_exceptions: ExceptionsQuery;
+        export_parties: PartiesQuery;
+        export_plugin_users: PluginUsersQuery;
+    }
     fn export_findings<'a>(
         &'a self,
         _: &'a Actor,
@@ -226,17 +179,6 @@ impl Backend for Samples {
         format: FindingsFormat,
     ) -> Answer<'a, Export> {
         answer(export_of_findings(format))
-    }
-    fn export_accounts<'a>(
-        &'a self,
-        _: &'a Actor,
-        _: &'a AccountsQuery,
-        format: Format,
-    ) -> Answer<'a, Export> {
-        answer(export(format))
-    }
-    fn export_plugins<'a>(&'a self, _: &'a Actor, _: &'a PluginsQuery, format: Format) -> Answer<'a, Export> {
-        answer(export(format))
     }
 
     fn identity_providers<'a>(&'a self, actor: &'a Actor) -> Answer<'a, IdentityPage> {
@@ -258,11 +200,7 @@ impl Backend for Samples {
                 self.done.lock().expect("no test panics while it holds the list").push(what);
                 answer("l-1".into())
             }
-            Err(error) => {
-                let refused =
-                    refusal(RefusalKind::Invalid, &format!("The list cannot be used: {error}."), "");
-                ready(Err(refused)).boxed()
-            }
+            Err(error) => refuse(RefusalKind::Invalid, &format!("The list cannot be used: {error}."), ""),
         }
     }
     fn link_account<'a>(
@@ -284,19 +222,8 @@ impl Backend for Samples {
     fn person<'a>(&'a self, _: &'a Actor, key: &'a str) -> Answer<'a, PersonPage> {
         found(across::person(key))
     }
-    fn export_people<'a>(&'a self, _: &'a Actor, _: &'a PeopleQuery, format: Format) -> Answer<'a, Export> {
-        answer(export(format))
-    }
     fn exceptions<'a>(&'a self, _: &'a Actor, query: &'a ExceptionsQuery) -> Answer<'a, ExceptionsPage> {
         answer(across::exceptions(query))
-    }
-    fn export_exceptions<'a>(
-        &'a self,
-        _: &'a Actor,
-        _: &'a ExceptionsQuery,
-        format: Format,
-    ) -> Answer<'a, Export> {
-        answer(export(format))
     }
     fn except_finding<'a>(
         &'a self,
@@ -321,19 +248,8 @@ impl Backend for Samples {
     fn plugin_parties<'a>(&'a self, _: &'a Actor, query: &'a PartiesQuery) -> Answer<'a, PartiesPage> {
         answer(across::parties(query))
     }
-    fn export_parties<'a>(&'a self, _: &'a Actor, _: &'a PartiesQuery, format: Format) -> Answer<'a, Export> {
-        answer(export(format))
-    }
     fn plugin_users<'a>(&'a self, _: &'a Actor, query: &'a PluginUsersQuery) -> Answer<'a, PluginUsersPage> {
         answer(across::plugin_users(query))
-    }
-    fn export_plugin_users<'a>(
-        &'a self,
-        _: &'a Actor,
-        _: &'a PluginUsersQuery,
-        format: Format,
-    ) -> Answer<'a, Export> {
-        answer(export(format))
     }
     fn review_plugin<'a>(
         &'a self,
@@ -377,27 +293,14 @@ impl Backend for Samples {
             return answer(CredentialStep::SignIn(Box::new(scans::leaving(None))));
         }
         if secrets.values().any(|s| s.expose_secret() == "wrong") {
-            let mut refused = refusal(
-                RefusalKind::Vendor,
-                "GitHub refused the credential (401 Bad credentials).",
-                "Check that the key belongs to the app with this id.",
-            );
-            refused.field = Some("private_key".to_owned());
-            return ready(Err(refused)).boxed();
+            return wrong_key();
         }
         answer(CredentialStep::Verified(Box::new(scans::preflight(None))))
     }
     fn onboard_save<'a>(&'a self, _: &'a Actor, draft: &'a str) -> Answer<'a, InstanceId> {
         match draft {
             "d-1" => answer("i-acme".into()),
-            _ => {
-                let gone = refusal(
-                    RefusalKind::Conflict,
-                    "The verified credential is no longer kept.",
-                    "Verify it again.",
-                );
-                ready(Err(gone)).boxed()
-            }
+            _ => draft_is_gone(),
         }
     }
     fn reauthenticate_form<'a>(
@@ -420,12 +323,7 @@ impl Backend for Samples {
             return found(header(id).map(leaving));
         }
         if secrets.values().any(|s| s.expose_secret() == "foreign") {
-            let refused = refusal(
-                RefusalKind::Conflict,
-                "This credential belongs to the tenant globex (4711); the application is acme (9919).",
-                "Use a credential of acme, or onboard globex as an application of its own.",
-            );
-            return ready(Err(refused)).boxed();
+            return foreign_tenant();
         }
         found(header(id).map(|h| CredentialStep::Verified(Box::new(scans::preflight(Some(h))))))
     }
@@ -438,14 +336,11 @@ impl Backend for Samples {
         match state {
             "s-new" => answer(scans::returned(None)),
             "s-known" => found(header(&"i-globex".into()).map(|h| scans::returned(Some(h)))),
-            _ => {
-                let unknown = refusal(
-                    RefusalKind::Conflict,
-                    "This sign-in at the vendor is not waited for.",
-                    "Begin it again.",
-                );
-                ready(Err(unknown)).boxed()
-            }
+            _ => refuse(
+                RefusalKind::Conflict,
+                "This sign-in at the vendor is not waited for.",
+                "Begin it again.",
+            ),
         }
     }
     fn vendor_continue<'a>(
@@ -456,12 +351,11 @@ impl Backend for Samples {
         code: &'a str,
     ) -> Answer<'a, PreflightPage> {
         if code != "good" {
-            let refused = refusal(
+            return refuse(
                 RefusalKind::Vendor,
                 "GitHub does not accept the code of this sign-in.",
                 "Begin the sign-in again.",
             );
-            return ready(Err(refused)).boxed();
         }
         // Not a change, but noted: a GET must not come here.
         drop(self.note(format!("redeem the code of {state} for {app}")));
@@ -479,8 +373,7 @@ impl Backend for Samples {
 
     fn scan_now<'a>(&'a self, actor: &'a Actor, id: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()> {
         if actor.role == Role::Auditor {
-            let refused = refusal(RefusalKind::Forbidden, "An auditor reads and exports.", "Ask an admin.");
-            return ready(Err(refused)).boxed();
+            return refuse(RefusalKind::Forbidden, "An auditor reads and exports.", "Ask an admin.");
         }
         self.note(format!("scan {id} {kind} now"))
     }
@@ -535,12 +428,7 @@ impl Backend for Samples {
     }
     fn create_owner<'a>(&'a self, _: &'a Actor, input: &'a OwnerInput) -> Answer<'a, OwnerId> {
         if input.time_zone == "Atlantis" {
-            let refused = refusal(
-                RefusalKind::Invalid,
-                "There is no time zone `Atlantis`.",
-                "Use a name such as Europe/Berlin.",
-            );
-            return ready(Err(refused)).boxed();
+            return no_such_zone();
         }
         answer("o-new".into())
     }
@@ -606,9 +494,7 @@ impl Backend for Samples {
         if token == "good" {
             return answer("Dana Reyes".to_owned());
         }
-        let refused =
-            refusal(RefusalKind::NotFound, "This link does not work (any more).", "Use a newer mail.");
-        ready(Err(refused)).boxed()
+        refuse(RefusalKind::NotFound, "This link does not work (any more).", "Use a newer mail.")
     }
     fn unsubscribe<'a>(&'a self, token: &'a str) -> Answer<'a, ()> {
         self.note(format!("unsubscribe {token}"))

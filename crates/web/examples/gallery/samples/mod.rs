@@ -2,6 +2,7 @@
 //! and for tests: no page of the product is ever filled from here.
 
 mod across;
+mod answers;
 mod backend;
 mod fleet;
 mod inventory;
