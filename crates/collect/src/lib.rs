@@ -79,7 +79,7 @@ pub async fn sign_in(
     clock: &dyn Clock,
     sign_in: &SignIn,
 ) -> Result<Renewal, Fault> {
-    preflight::sign_in(outbound, target, credential, clock, sign_in).await
+    auth::code::sign_in(outbound, target, credential, clock, sign_in).await
 }
 
 /// Whether the credential is accepted, by one cheap request (and those that buy its token).

@@ -15,7 +15,6 @@ use serde_json::Value as Json;
 
 use crate::answer::scalar;
 use crate::ask::{About, Answered, Ask, Halt};
-use crate::auth::code::{self, SignIn};
 use crate::clock::Clock;
 use crate::dataset::{offered, refusal};
 use crate::fanout::alternatives;
@@ -24,14 +23,13 @@ use crate::outbound::Outbound;
 use crate::path::{Found, Path};
 use crate::place::address;
 use crate::progress::Quiet;
-use crate::renew::Renewal;
 use crate::session::Session;
 use crate::sink::Sink;
 use crate::target::{Credential, Target};
 use crate::watch::instant;
 
 /// Somebody is waiting for the answer.
-const PATIENCE: Duration = Duration::minutes(2);
+pub(crate) const PATIENCE: Duration = Duration::minutes(2);
 /// Stands for the origin in a manifest's `tenant_uid` and `tenant_name`.
 const ORIGIN: &str = "@origin";
 
@@ -60,19 +58,6 @@ pub(crate) async fn authenticate(
     let deadline = clock.now() + PATIENCE;
     let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
     identify(&session).await.map(|_| ()).map_err(|halt| plain(halt, &session))
-}
-
-/// See [`crate::sign_in`].
-pub(crate) async fn sign_in(
-    outbound: &Outbound,
-    target: &Target,
-    credential: &Credential,
-    clock: &dyn Clock,
-    sign_in: &SignIn,
-) -> Result<Renewal, Fault> {
-    let deadline = clock.now() + PATIENCE;
-    let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
-    code::redeem(&session, sign_in).await.map_err(|halt| plain(halt, &session))
 }
 
 /// See [`crate::preflight()`].
@@ -497,7 +482,7 @@ fn excess(session: &Session<'_>, granted: &[String]) -> Vec<String> {
 }
 
 /// Nobody waits here: every end is a fault.
-fn plain(halt: Halt, session: &Session<'_>) -> Fault {
+pub(crate) fn plain(halt: Halt, session: &Session<'_>) -> Fault {
     let local = |cause, detail: String| {
         Fault::local(cause, Rung::Authenticated, session.scrub.clean(&detail), session.clock.now())
     };

@@ -7,16 +7,20 @@ use catalog::App;
 use catalog::manifest::{Auth, AuthKind, Endpoint, Meaning};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use model::diagnosis::Fault;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::oauth::{Bought, Form, by_form, client, refusal};
 use super::{MARGIN, bearer, broken, every_permission, unusable};
 use crate::ask::Halt;
+use crate::clock::Clock;
+use crate::outbound::Outbound;
 use crate::place::{Places, address, text};
+use crate::preflight::{PATIENCE, plain};
 use crate::renew::{Access, Renewal, Turn};
 use crate::session::Session;
-use crate::target::Target;
+use crate::target::{Credential, Target};
 
 /// One sign-in at a vendor, from the moment the browser leaves to the moment it comes back.
 pub struct SignIn {
@@ -75,7 +79,19 @@ pub fn authorize_url(
 }
 
 /// See [`crate::sign_in`].
-pub(crate) async fn redeem(session: &Session<'_>, sign_in: &SignIn) -> Result<Renewal, Halt> {
+pub(crate) async fn sign_in(
+    outbound: &Outbound,
+    target: &Target,
+    credential: &Credential,
+    clock: &dyn Clock,
+    sign_in: &SignIn,
+) -> Result<Renewal, Fault> {
+    let deadline = clock.now() + PATIENCE;
+    let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
+    redeem(&session, sign_in).await.map_err(|halt| plain(halt, &session))
+}
+
+async fn redeem(session: &Session<'_>, sign_in: &SignIn) -> Result<Renewal, Halt> {
     let (code, verifier) = (sign_in.code.expose_secret(), sign_in.verifier.expose_secret());
     session.scrub.learn(code);
     session.scrub.learn(verifier);
