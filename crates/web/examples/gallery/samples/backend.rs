@@ -163,7 +163,6 @@ impl Backend for Samples {
     fn audit<'a>(&'a self, _: &'a Actor, query: &'a AuditQuery) -> Answer<'a, AuditPage> {
         answer(inventory::audit(query))
     }
-
     exports! {
         export_accounts: AccountsQuery;
         export_plugins: PluginsQuery;
@@ -180,7 +179,6 @@ impl Backend for Samples {
     ) -> Answer<'a, Export> {
         answer(export_of_findings(format))
     }
-
     fn identity_providers<'a>(&'a self, actor: &'a Actor) -> Answer<'a, IdentityPage> {
         answer(across::identities(actor.role == Role::Admin))
     }
@@ -261,7 +259,6 @@ impl Backend for Samples {
     ) -> Answer<'a, ()> {
         self.note(format!("{id} of {instance} is {} ({note})", review.as_str()))
     }
-
     fn export_runs<'a>(
         &'a self,
         _: &'a Actor,
@@ -370,7 +367,6 @@ impl Backend for Samples {
     ) -> Answer<'a, ()> {
         self.note(format!("reauthenticate {id} with {draft}, stop {stop:?}"))
     }
-
     fn scan_now<'a>(&'a self, actor: &'a Actor, id: &'a InstanceId, kind: ScanKind) -> Answer<'a, ()> {
         if actor.role == Role::Auditor {
             return refuse(RefusalKind::Forbidden, "An auditor reads and exports.", "Ask an admin.");

@@ -10,7 +10,7 @@ use model::view::{
     FacetChoice, FormChoice, HistoryPage, HistoryQuery, Html, InputField, InstanceRef, InventorySummary,
     Known, Link, Mark, PausedView, PermissionRow, PreflightPage, ReadinessRow, Removal, RungState, RungView,
     RunningView, ScanCard, ScanMark, ScanPermissions, ScanSummary, SettingsPage, ShrunkView, SignInTerms,
-    SummaryPage, Unjudged, VendorReturnPage, VendorSignInPage,
+    SummaryPage, TrendPoint, Unjudged, VendorReturnPage, VendorSignInPage,
 };
 use model::words::Sentence;
 
