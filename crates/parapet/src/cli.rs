@@ -1,6 +1,7 @@
 //! The command line as people type it. Texts here are what `--help` prints.
 
 mod running;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::finding::{FindingState, Outcome, Severity};
 use model::scan::ScanKind;
 pub(crate) use running::{DigestCommand, DoctorArgs, KeyCommand};
+use values::{kind, outcome, pair, severity, state};
 
 /// Self-hosted SaaS security posture management.
 #[derive(Debug, Parser)]
@@ -474,28 +476,4 @@ pub(crate) enum CheckCommand {
         #[arg(long)]
         json: bool,
     },
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
-    if name.is_empty() {
-        return Err("the name before = is missing".to_owned());
-    }
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-fn outcome(text: &str) -> Result<Outcome, String> {
-    Outcome::parse(text).ok_or_else(|| "use pass, fail, inconclusive or not_applicable".to_owned())
-}
-
-fn state(text: &str) -> Result<FindingState, String> {
-    FindingState::parse(text).ok_or_else(|| "use new, in_progress, resolved or suppressed".to_owned())
-}
-
-fn severity(text: &str) -> Result<Severity, String> {
-    Severity::parse(text).ok_or_else(|| "use critical, high, medium, low or informational".to_owned())
-}
-
-fn kind(text: &str) -> Result<ScanKind, String> {
-    ScanKind::parse(text).ok_or_else(|| "use config, accounts or plugins".to_owned())
 }
