@@ -283,7 +283,7 @@ mod tests {
         assert!(
             wrong("id\n7\n8\n7\n").starts_with("line 4, column 1: \u{201c}7\u{201d} is on line 2 already")
         );
-        assert!(wrong("id,email\n\"7\n8\",x\n").starts_with("line 2, column 2: \u{201c}x\u{201d}"));
+        assert!(wrong("id,email\n\"7\n8\",x\n").starts_with("line 3, column 2: \u{201c}x\u{201d}"));
         assert_eq!(wrong("id\n\"7\n"), "line 2, column 1: the quotation mark is never closed");
         assert!(wrong("id\n\"7\"8\n").starts_with("line 2, column 1: after the closing"));
     }
