@@ -248,7 +248,7 @@ The configuration file, all of it optional:
   [engine]
   workers = 8
   [metrics]
-  listen = \"127.0.0.1:9464\"                      for Prometheus; beyond this machine with a token only
+  listen = \"127.0.0.1:9464\"                      for Prometheus; elsewhere with a token only
   token_file = \"/etc/parapet/metrics.token\"")]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
