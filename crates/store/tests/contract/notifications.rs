@@ -74,6 +74,7 @@ on_both! {
         assert_eq!(take(&f.db, 0).await, None, "y still stands behind z");
         assert!(outbox::due(&f.db, min(0)).await.unwrap().is_empty(), "and is not called due");
         assert_eq!(outbox::next_at(&f.db).await.unwrap(), Some(min(0)), "x is still held");
+        assert!(outbox::end(&f.db, &other, &Ending::Sent, min(0)).await.unwrap());
         let first = take(&f.db, 5).await.expect("z again");
         assert_eq!((first.parcel.id.as_str(), first.attempts, first.error.as_deref()), ("z", 1, Some("away")));
         assert!(outbox::end(&f.db, &first, &Ending::Failed { error: "no such user".to_owned() }, min(5)).await.unwrap());
