@@ -55,8 +55,10 @@ test('an uploaded list judges accounts, and what cannot be used of one is named 
 });
 
 test('an account is linked by hand', async () => {
-  await page.goto(`${demo.url}/accounts?identity=unmatched`);
-  await page.locator('main tbody th a').first().click();
+  // Of an application whose accounts are read: where they are not, the judgement waits until they are.
+  const read = page.locator('main tbody tr', { hasText: 'Acme engineering' });
+  await until('/accounts?identity=unmatched&app=github', async () => (await read.count()) > 0, 'an account of nobody');
+  await read.locator('th a').first().click();
   await page.locator('summary', { hasText: 'Link by hand' }).click();
   await page.getByLabel('Name or address of the person').fill('ann.example');
   await page.getByRole('button', { name: 'Look' }).click();

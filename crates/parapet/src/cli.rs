@@ -271,7 +271,7 @@ pub(crate) struct DemoArgs {
     /// Print one line of JSON with address, sign-in and simulated credentials when the pages answer
     #[arg(long)]
     pub(crate) json: bool,
-    /// Mail the demo's digests by this configuration's [mail] [default: nothing is mailed]
+    /// Mail the demo's digests as this configuration says [default: nothing is mailed]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
