@@ -172,8 +172,8 @@ async fn scan(
     outbound: &Outbound,
 ) -> Result<Scan, Failure> {
     let interval = schedule::default_interval(kind);
-    let mut request = RunRequest::new(kind, SystemClock.now() + schedule::run_allowance(interval));
-    request.known = Some(preflight.identity.clone());
+    // What the credential may do was asked a moment ago; a tape of this run holds what its datasets ask, and nothing twice.
+    let request = RunRequest::new(kind, SystemClock.now() + schedule::run_allowance(interval));
     let line = Line::new(kind, app.datasets_of(kind).count());
     let collected = collect::run(outbound, target, credential, &SystemClock, request, &line).await;
     line.finish();
