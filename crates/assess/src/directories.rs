@@ -108,11 +108,13 @@ impl Directories {
             max_age: directory.max_age,
             complete_at: directory.complete_at,
         });
-        // Identities of one provider are never one person; only those of the ones before are looked through.
+        // Identities of one provider are never one person; only those of the ones before are looked through, and as they stood
+        // before this one added to what is known of them: the order in which a provider lists its people must not count.
+        let marks: Vec<Marks> = directory.identities.iter().map(Marks::of).collect();
+        let found: Vec<Option<(usize, By)>> =
+            marks.iter().map(|marks| self.search(marks, &|_| true)).collect();
         let mut joined: Vec<(usize, Marks)> = Vec::with_capacity(directory.identities.len());
-        for identity in &directory.identities {
-            let marks = Marks::of(identity);
-            let found = self.search(&marks, &|_| true);
+        for ((identity, marks), found) in directory.identities.iter().zip(marks).zip(found) {
             let member = Member {
                 place,
                 id: identity.id.clone(),
@@ -123,7 +125,9 @@ impl Directories {
             let key = IdentityKey { directory: directory.id.clone(), id: identity.id.clone() };
             let person = match found {
                 Some((person, _)) => {
-                    self.people[person].members.push(member);
+                    let members = &mut self.people[person].members;
+                    members.push(member);
+                    members.sort_by(|a, b| (a.place, &a.id).cmp(&(b.place, &b.id)));
                     person
                 }
                 None => {

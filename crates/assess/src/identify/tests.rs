@@ -236,6 +236,23 @@ fn one_person_at_two_identity_providers_is_one() {
     );
 }
 
+/// The second provider's first identity brings one back to life whom the first provider removed; its second identity is looked
+/// for among those of the first provider as they were, whichever comes first.
+#[test]
+fn what_a_provider_adds_does_not_change_whom_its_others_are() {
+    let first = directory(
+        "d",
+        vec![identity("1", "a@x.org", State::Removed), identity("2", "b@x.org", State::Active)],
+    );
+    let mut both = identity("8", "c@x.org", State::Active);
+    both.other_ids = vec!["1".to_owned(), "2".to_owned()];
+    let again = identity("1", "a@x.org", State::Active);
+    for second in [vec![again.clone(), both.clone()], vec![both, again]] {
+        let all = Directories::new(&[first.clone(), directory("e", second)]);
+        assert_eq!(one(&all, json!({"idp_id": "8"})), "d/2 by immutable id: active");
+    }
+}
+
 #[test]
 fn without_an_identity_provider_nothing_is_known() {
     let empty = Directories::default();
