@@ -1,8 +1,10 @@
 //! Settings that changed between two complete reads.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use catalog::manifest::{Paging, Request};
+use catalog::RequestSpec;
+use catalog::manifest::Paging;
 use model::finding::Drift;
 use model::value::{Record, Shape, Type, Value};
 
@@ -28,8 +30,10 @@ pub(crate) fn between(reading: &Reading<'_>, prior: &Prior<'_>) -> Vec<Drift> {
 fn dataset(name: &str, read: &Read<'_>, before: &PriorDataset<'_>, tenant: &str, drift: &mut Vec<Drift>) {
     let Some(data) = read.data else { return };
     // The records of a listing without a key cannot be told apart, not even where there is one only.
-    let listing = |request: &Request| request.for_each.is_some() || !matches!(request.paging, Paging::None);
-    if data.key.is_none() && read.spec.spec.request.iter().any(listing) {
+    let listing = |request: &RequestSpec| {
+        request.spec.for_each.is_some() || !matches!(request.spec.paging, Paging::None)
+    };
+    if data.key.is_none() && read.spec.requests.iter().any(listing) {
         return;
     }
     if data.key != before.data.key || data.collected_at == before.data.collected_at {
@@ -68,11 +72,11 @@ fn keyed<'r>(
     shape: &Shape,
     key: Option<&str>,
     tenant: &str,
-) -> Option<BTreeMap<String, &'r Record>> {
+) -> Option<BTreeMap<Arc<str>, &'r Record>> {
     let Some(key) = key else {
         return match records {
             [] => Some(BTreeMap::new()),
-            [only] => Some(BTreeMap::from([(tenant.to_owned(), only)])),
+            [only] => Some(BTreeMap::from([(tenant.into(), only)])),
             _ => None,
         };
     };
@@ -86,10 +90,10 @@ fn keyed<'r>(
 }
 
 /// The text by which a record is known. `None` for a value that identifies nothing.
-pub(crate) fn resource(key: &Value) -> Option<String> {
+pub(crate) fn resource(key: &Value) -> Option<Arc<str>> {
     match key {
-        Value::String(text) => Some(text.to_string()),
-        Value::Int(number) => Some(number.to_string()),
+        Value::String(text) => Some(Arc::clone(text)),
+        Value::Int(number) => Some(number.to_string().into()),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Answers in words, with what they rest on.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub(crate) struct Explainer<'a> {
     pub(crate) views: &'a BTreeMap<String, DatasetView<'a>>,
     pub(crate) params: &'a BTreeMap<String, Value>,
     pub(crate) now: Timestamp,
+    /// Names of fields that evidence told: all records have the same.
+    pub(crate) fields: RefCell<BTreeSet<Arc<str>>>,
 }
 
 /// An answer about a record, explained.
@@ -211,17 +214,31 @@ impl Explainer<'_> {
         }
     }
 
+    /// A place in words. One within a record of a dataset is not kept: there are as many as records.
+    fn field(&self, place: &Place) -> Arc<str> {
+        let text = place.to_string();
+        let mut fields = self.fields.borrow_mut();
+        if let Some(known) = fields.get(text.as_str()) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        if place.record.is_none() {
+            fields.insert(Arc::clone(&text));
+        }
+        text
+    }
+
     fn used(&self, used: &FieldUse, name: &str) -> Evidence {
         let (dataset, request, at) = self.origin(&used.place, name);
         let value = used.value.to_json(used.kind.as_ref().unwrap_or(&Type::Bool));
-        Evidence { field: used.place.to_string(), value: Json::from(&value), dataset, request, at }
+        Evidence { field: self.field(&used.place), value: Json::from(&value), dataset, request, at }
     }
 
     fn lacked(&self, lack: &UnknownUse, name: &str) -> Evidence {
         let (dataset, request, at) = self.origin(&lack.place, name);
         let value = if lack.why == Missing::Null { &Value::Null } else { &Value::Unknown };
         let value = Json::from(&value.to_json(&Type::Bool));
-        Evidence { field: lack.place.to_string(), value, dataset, request, at }
+        Evidence { field: self.field(&lack.place), value, dataset, request, at }
     }
 
     /// Permissions that would let the missing datasets be read.

@@ -1,11 +1,13 @@
 //! Asking every check about every record.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use catalog::{Check, Over, judge};
 use expr::{Bound, DatasetView, Inputs, Truth};
 use model::dataset::Availability;
-use model::finding::{CheckResult, CheckTally, Outcome};
+use model::finding::{CheckResult, CheckTally, Evidence, Outcome};
 use model::time::Timestamp;
 use model::value::{Record, Shape, Value};
 
@@ -60,11 +62,11 @@ enum Whole {
 
 impl Table<'_> {
     /// By what a record is known; `None` when it cannot be told.
-    fn resource(&self, record: &Record, at: usize) -> Option<String> {
+    fn resource(&self, record: &Record, at: usize) -> Option<Arc<str>> {
         match self.key {
             Some(key) => resource(record.values.get(key)?),
-            None if self.records.len() == 1 => Some(self.tenant.to_owned()),
-            None => Some(format!("{}#{}", self.tenant, at + 1)),
+            None if self.records.len() == 1 => Some(self.tenant.into()),
+            None => Some(format!("{}#{}", self.tenant, at + 1).into()),
         }
     }
 }
@@ -72,6 +74,8 @@ impl Table<'_> {
 /// One check with everything it needs to be asked.
 struct Asker<'a> {
     check: &'a Check,
+    /// What it asks about, as its answers say it.
+    over: Arc<str>,
     when: Option<Bound<'a>>,
     pass: Bound<'a>,
     explain: Explainer<'a>,
@@ -82,14 +86,22 @@ struct Asker<'a> {
 /// What it has said.
 struct Asked {
     tally: CheckTally,
-    /// Doubts apart from what does not apply: where there is a doubt, that is what the tally must explain.
-    reasons: BTreeMap<(bool, String), u64>,
+    /// Why it could not be told, and of how many records.
+    doubts: Reasons,
+    /// The same for what does not apply.
+    exempt: Reasons,
     needs: BTreeSet<String>,
     results: Vec<CheckResult>,
-    /// Positions in `results`.
-    by_resource: BTreeMap<String, usize>,
+    /// Positions in `results`; empty once all records were asked about.
+    by_resource: BTreeMap<Arc<str>, usize>,
+    /// The last evidence and permissions: of records of which the same is not known they are the same, too.
+    evidence: Arc<[Evidence]>,
+    permissions: Arc<[String]>,
     verdict: Verdict,
 }
+
+/// Reasons in the words of the tally, and how many records have them.
+type Reasons = BTreeMap<Arc<str>, u64>;
 
 /// Asks all checks of the scan.
 pub(crate) fn all(
@@ -112,6 +124,7 @@ pub(crate) fn all(
         let over = &checks[first].over;
         let group: Vec<usize> = (first..checks.len()).filter(|at| checks[*at].over == *over).collect();
         let table = table(over, reading, canonical);
+        let over: Arc<str> = over.as_str().into();
         let askers: Vec<Asker<'_>> = group
             .iter()
             .map(|at| {
@@ -120,6 +133,7 @@ pub(crate) fn all(
                 let of_check = prior.open.iter().filter(|finding| *finding.check == check.id);
                 Asker {
                     check,
+                    over: Arc::clone(&over),
                     when: check.when.as_ref().map(|when| when.bind(&inputs)),
                     pass: check.pass.bind(&inputs),
                     explain: Explainer {
@@ -129,6 +143,7 @@ pub(crate) fn all(
                         views: &views,
                         params: &params[*at],
                         now,
+                        fields: RefCell::default(),
                     },
                     open: of_check.map(|finding| finding.resource).collect(),
                 }
@@ -140,11 +155,11 @@ pub(crate) fn all(
     }
     let mut verdicts = Verdicts { results: Vec::new(), tallies: Vec::new(), by_check: BTreeMap::new() };
     for (check, asked) in checks.iter().zip(asked.into_iter().flatten()) {
-        let Asked { mut tally, reasons, needs, results, verdict, .. } = asked;
-        let most = |a: &((bool, String), u64), b: &((bool, String), u64)| {
-            a.0.0.cmp(&b.0.0).then(a.1.cmp(&b.1)).then_with(|| b.0.1.cmp(&a.0.1))
-        };
-        tally.reason = reasons.into_iter().max_by(most).map(|((_, reason), _)| reason);
+        let Asked { mut tally, doubts, exempt, needs, results, verdict, .. } = asked;
+        // Where there is a doubt, that is what the tally must explain.
+        let reasons = if doubts.is_empty() { exempt } else { doubts };
+        let most = |a: &(Arc<str>, u64), b: &(Arc<str>, u64)| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0));
+        tally.reason = reasons.into_iter().max_by(most).map(|(reason, _)| reason.to_string());
         tally.needs = needs.into_iter().collect();
         verdicts.results.extend(results);
         verdicts.tallies.push(tally);
@@ -243,7 +258,7 @@ static NOTHING: Shape = Shape { fields: Vec::new() };
 fn ask(table: &Table<'_>, askers: &[Asker<'_>], detail: Detail) -> Vec<Asked> {
     let mut asked: Vec<Asked> = askers.iter().map(|asker| Asked::new(asker.check)).collect();
     for (at, record) in table.records.iter().enumerate() {
-        let mut name: Option<Option<String>> = None;
+        let mut name: Option<Option<Arc<str>>> = None;
         for (asker, asked) in askers.iter().zip(&mut asked) {
             let outcome = asker.outcome(record);
             if outcome == Outcome::Pass && detail == Detail::Findings && asker.open.is_empty() {
@@ -283,6 +298,8 @@ fn ask(table: &Table<'_>, askers: &[Asker<'_>], detail: Detail) -> Vec<Asked> {
                 asked.whole(asker.check, table, open, reason.clone(), &[], 1);
             }
         }
+        asked.by_resource = BTreeMap::new();
+        asked.results.shrink_to_fit();
     }
     asked
 }
@@ -304,7 +321,7 @@ impl Asker<'_> {
         asked: &mut Asked,
         table: &Table<'_>,
         record: &Record,
-        name: &str,
+        name: &Arc<str>,
         outcome: Outcome,
         detail: Detail,
     ) {
@@ -333,19 +350,25 @@ impl Asker<'_> {
                 Outcome::NotApplicable => Looked::Open,
             },
         );
-        asked.count(outcome, 1, reason, &needs);
+        let reason = asked.count(outcome, 1, reason.as_deref(), &needs);
+        let says = match reason {
+            Some(reason) if *reason == *says => reason,
+            _ => says.into(),
+        };
+        let (evidence, needs) = asked.shared(evidence, needs);
         asked.put(CheckResult {
-            check: self.check.id.clone(),
-            revision: self.check.revision,
-            scan: self.check.scan,
-            resource: name.to_owned(),
-            resource_kind: self.check.over.as_str().to_owned(),
+            resource: Arc::clone(name),
             outcome,
-            severity: self.check.severity,
             says,
             evidence,
             needs,
+            ..self.blank()
         });
+    }
+
+    /// An answer that says nothing yet.
+    fn blank(&self) -> CheckResult {
+        blank(self.check, Arc::clone(&self.over))
     }
 
     fn looked(&self, asked: &mut Asked, name: &str, looked: Looked) {
@@ -369,25 +392,53 @@ impl Asked {
                 reason: None,
                 needs: Vec::new(),
             },
-            reasons: BTreeMap::new(),
+            doubts: Reasons::new(),
+            exempt: Reasons::new(),
             needs: BTreeSet::new(),
             results: Vec::new(),
             by_resource: BTreeMap::new(),
+            evidence: Arc::default(),
+            permissions: Arc::default(),
             verdict: Verdict::default(),
         }
     }
 
-    fn count(&mut self, outcome: Outcome, records: u64, reason: Option<String>, needs: &[String]) {
+    /// Counts records, and gives back the text that stands for all the same reasons.
+    fn count(
+        &mut self,
+        outcome: Outcome,
+        records: u64,
+        reason: Option<&str>,
+        needs: &[String],
+    ) -> Option<Arc<str>> {
         match outcome {
             Outcome::Pass => self.tally.pass += records,
             Outcome::Fail => self.tally.fail += records,
             Outcome::Inconclusive => self.tally.inconclusive += records,
             Outcome::NotApplicable => self.tally.not_applicable += records,
         }
-        if let Some(reason) = reason {
-            *self.reasons.entry((outcome == Outcome::Inconclusive, reason)).or_default() += records;
+        for need in needs {
+            if !self.needs.contains(need) {
+                self.needs.insert(need.clone());
+            }
         }
-        self.needs.extend(needs.iter().cloned());
+        let reason = reason?;
+        let reasons = if outcome == Outcome::Inconclusive { &mut self.doubts } else { &mut self.exempt };
+        let reason =
+            reasons.get_key_value(reason).map_or_else(|| reason.into(), |(reason, _)| Arc::clone(reason));
+        *reasons.entry(Arc::clone(&reason)).or_default() += records;
+        Some(reason)
+    }
+
+    /// What the answer before rests on, where this one rests on the same.
+    fn shared(&mut self, evidence: Vec<Evidence>, needs: Vec<String>) -> (Arc<[Evidence]>, Arc<[String]>) {
+        if *self.evidence != *evidence {
+            self.evidence = evidence.into();
+        }
+        if *self.permissions != *needs {
+            self.permissions = needs.into();
+        }
+        (Arc::clone(&self.evidence), Arc::clone(&self.permissions))
     }
 
     /// Keeps the gravest answer about a resource.
@@ -412,7 +463,7 @@ impl Asked {
         needs: &[String],
         records: u64,
     ) {
-        let told = matches!(outcome, Outcome::Inconclusive | Outcome::NotApplicable).then(|| reason.clone());
+        let told = matches!(outcome, Outcome::Inconclusive | Outcome::NotApplicable).then_some(&*reason);
         self.count(outcome, records, told, needs);
         let seen = self.verdict.looked.entry(table.tenant.to_owned()).or_insert(looked);
         *seen = (*seen).max(looked);
@@ -420,35 +471,39 @@ impl Asked {
             return;
         }
         self.put(CheckResult {
-            check: check.id.clone(),
-            revision: check.revision,
-            scan: check.scan,
-            resource: table.tenant.to_owned(),
-            resource_kind: check.over.as_str().to_owned(),
+            resource: table.tenant.into(),
             outcome,
-            severity: check.severity,
-            says: reason,
-            evidence: Vec::new(),
-            needs: needs.to_vec(),
+            says: reason.into(),
+            needs: needs.into(),
+            ..blank(check, check.over.as_str().into())
         });
     }
 
     /// A record that cannot be told from others: nothing can be filed under it.
     fn unnamed(&mut self, check: &Check, table: &Table<'_>, at: usize) {
         let reason = format!("{}: record {} has no key", table.title, at + 1);
-        self.count(Outcome::Inconclusive, 1, Some(reason.clone()), &[]);
+        self.count(Outcome::Inconclusive, 1, Some(&reason), &[]);
         self.put(CheckResult {
-            check: check.id.clone(),
-            revision: check.revision,
-            scan: check.scan,
-            resource: format!("{}#{}", table.tenant, at + 1),
-            resource_kind: check.over.as_str().to_owned(),
-            outcome: Outcome::Inconclusive,
-            severity: check.severity,
-            says: reason,
-            evidence: Vec::new(),
-            needs: Vec::new(),
+            resource: format!("{}#{}", table.tenant, at + 1).into(),
+            says: reason.into(),
+            ..blank(check, check.over.as_str().into())
         });
+    }
+}
+
+/// An answer of a check that says nothing yet, about nothing.
+fn blank(check: &Check, over: Arc<str>) -> CheckResult {
+    CheckResult {
+        check: check.id.clone(),
+        revision: check.revision,
+        scan: check.scan,
+        resource: Arc::default(),
+        resource_kind: over,
+        outcome: Outcome::Inconclusive,
+        severity: check.severity,
+        says: Arc::default(),
+        evidence: Arc::default(),
+        needs: Arc::default(),
     }
 }
 

@@ -18,7 +18,7 @@ pub struct App {
     pub id: AppId,
     /// Whether it is part of Parapet, or from a folder of the operator's own.
     pub builtin: bool,
-    /// What its manifest says.
+    /// What its manifest says; its datasets stand in `datasets` alone.
     pub manifest: Manifest,
     /// Its datasets, in the order of reading.
     pub datasets: Vec<DatasetSpec>,
@@ -41,16 +41,16 @@ pub struct App {
 /// One dataset, prepared.
 #[derive(Debug, Clone)]
 pub struct DatasetSpec {
-    /// What the manifest says.
+    /// What the manifest says; its requests stand in `requests` alone.
     pub spec: Dataset,
     /// The form of its records: `spec.field` with types read.
     pub shape: Arc<Shape>,
-    /// Its requests, prepared; the same order and length as `spec.request`.
+    /// Its requests, prepared, in the order of the manifest.
     pub requests: Vec<RequestSpec>,
     /// The compiled `latest.gone`, over the record.
     pub gone: Option<Program>,
-    /// The file that `resolve.defaults` names, by setting.
-    pub defaults: BTreeMap<String, Defaults>,
+    /// The file that `resolve.defaults` names, by setting. Datasets of the same file share it.
+    pub defaults: Arc<BTreeMap<String, Defaults>>,
 }
 
 /// What holds of a setting that nobody has made.

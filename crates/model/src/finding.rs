@@ -131,7 +131,7 @@ impl<'de> Deserialize<'de> for Json {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Field as the check names it: `two_factor`, `datasets.hooks[].insecure`.
-    pub field: String,
+    pub field: Arc<str>,
     /// Its value; `{"$unknown":true}` when it could not be known.
     pub value: Json,
     /// The dataset it came from.
@@ -143,6 +143,8 @@ pub struct Evidence {
 }
 
 /// The answer of one check about one record, explained.
+///
+/// A scan of a large organisation has a hundred thousand of them at once, most with the words of another: texts are shared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
     /// Which check.
@@ -152,20 +154,20 @@ pub struct CheckResult {
     /// The scan that answered it.
     pub scan: ScanKind,
     /// The record's key within the instance; the application's own id for the tenant for single-record datasets.
-    pub resource: String,
+    pub resource: Arc<str>,
     /// What kind of thing the resource is: the dataset's name.
-    pub resource_kind: String,
+    pub resource_kind: Arc<str>,
     /// The answer.
     pub outcome: Outcome,
     /// Severity of a failure (the check's).
     pub severity: Severity,
     /// One sentence about this record: `alice can sign in without a second factor`. For inconclusive and not
     /// applicable: why.
-    pub says: String,
+    pub says: Arc<str>,
     /// The fields that decided, or for inconclusive the unknown ones. Empty for passes unless asked for.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Arc<[Evidence]>,
     /// For inconclusive: permissions, in the vendor's words, that would decide it, where known.
-    pub needs: Vec<String>,
+    pub needs: Arc<[String]>,
 }
 
 /// How many records ended how, per check. Every check of the scan is counted, so that none disappears.

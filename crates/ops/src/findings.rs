@@ -208,7 +208,7 @@ impl Ops {
             .evidence
             .iter()
             .map(|e| EvidenceRow {
-                field: e.field.clone(),
+                field: e.field.to_string(),
                 value: plain_json(&e.value.value()),
                 wanted: String::new(),
                 dataset: self.dataset_title(&finding.app, &e.dataset),
@@ -271,7 +271,7 @@ impl Ops {
         let member = self.0.fleet.get(&finding.instance)?;
         let value = |name: &str| {
             let field = || {
-                finding.evidence.iter().find(|e| e.field == name)?.value.value().as_str().map(str::to_owned)
+                finding.evidence.iter().find(|e| *e.field == *name)?.value.value().as_str().map(str::to_owned)
             };
             let entered = member.row.instance.settings.get(name).cloned();
             entered.or_else(field).or_else(|| self.is_key(finding, name).then(|| finding.resource.clone()))

@@ -198,16 +198,16 @@ async fn failing(
             check: f.check,
             revision: f.revision,
             scan: f.kind,
-            resource: f.resource,
-            resource_kind: f.resource_kind,
+            resource: f.resource.into(),
+            resource_kind: f.resource_kind.into(),
             outcome: Outcome::Fail,
             severity: f.severity,
             says: match f.stale_since {
-                Some(since) => format!("{} (no run could look since {since})", f.says),
-                None => f.says,
+                Some(since) => format!("{} (no run could look since {since})", f.says).into(),
+                None => f.says.into(),
             },
-            evidence: f.evidence,
-            needs: Vec::new(),
+            evidence: f.evidence.into(),
+            needs: Arc::default(),
         }));
         after = page.next;
         if after.is_none() {

@@ -14,8 +14,9 @@ use model::scan::ScanKind;
 pub(crate) struct Line {
     bar: ProgressBar,
     done: AtomicU32,
-    /// What has been read, in case the vendor asks to wait for long and the run goes on later.
-    parts: Mutex<Vec<Checkpoint>>,
+    /// What has been read, in case the vendor asks to wait for long and the run goes on later. As text: most runs never look
+    /// at it again, and as JSON values it takes several times the memory.
+    parts: Mutex<Vec<Result<Vec<u8>, serde_json::Error>>>,
 }
 
 impl Line {
@@ -33,9 +34,10 @@ impl Line {
         Self { bar, done: AtomicU32::new(0), parts: Mutex::default() }
     }
 
-    /// The parts read so far.
-    pub(crate) fn take_parts(&self) -> Vec<Checkpoint> {
-        std::mem::take(&mut *self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    /// The parts read so far. An error: one of them cannot be had again, so that none before or after it may be built on.
+    pub(crate) fn take_parts(&self) -> Result<Vec<Checkpoint>, serde_json::Error> {
+        let parts = std::mem::take(&mut *self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        parts.into_iter().map(|part| serde_json::from_slice(&part?)).collect()
     }
 
     pub(crate) fn finish(&self) {
@@ -57,7 +59,8 @@ impl collect::Progress for Line {
     }
 
     fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, ControlFlow<()>> {
-        self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(checkpoint);
+        let part = serde_json::to_vec(&checkpoint);
+        self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(part);
         Box::pin(std::future::ready(ControlFlow::Continue(())))
     }
 }

@@ -275,8 +275,16 @@ async fn one(
         match collect::run(outbound, target, credential, &SystemClock, request.clone(), &line).await {
             Collected::Waiting { until, checkpoints } => {
                 output::note(&format!("{}: the vendor asks to wait until {until}; waiting.", kind.title()));
-                request.resume.extend(line.take_parts());
-                request.resume.extend(checkpoints);
+                match line.take_parts() {
+                    Ok(parts) => request.resume.extend(parts.into_iter().chain(checkpoints)),
+                    Err(error) => {
+                        output::note(&format!(
+                            "{}: what was read cannot be used again ({error}); it is read anew.",
+                            kind.title()
+                        ));
+                        request.resume.clear();
+                    }
+                }
                 request.blocked_until = Some(until);
                 SystemClock.sleep(until - SystemClock.now()).await;
             }

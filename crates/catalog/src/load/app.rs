@@ -14,7 +14,7 @@ use crate::load::doc::{Doc, at};
 use crate::load::fields;
 use crate::load::files::{Files, Source};
 use crate::load::{keys, mapping, requests, resolve, tables};
-use crate::manifest::Manifest;
+use crate::manifest::{Dataset, Manifest};
 use crate::markdown;
 
 /// Reads `apps/<id>/` without its checks. `None` when its manifest has an error. The flag says whether all else is right,
@@ -97,7 +97,8 @@ fn manifest(
         }
         let defaults = resolve::prepare(&mut cx, files, &place, dataset, &shape, &datasets);
         let gone = resolve::gone(&mut cx, &place, dataset, &shape);
-        datasets.push(DatasetSpec { spec: dataset.clone(), shape, requests: prepared, gone, defaults });
+        let spec = Dataset { request: Vec::new(), ..dataset.clone() };
+        datasets.push(DatasetSpec { spec, shape, requests: prepared, gone, defaults });
     }
     if manifest.dataset.is_empty() {
         cx.error(&at("dataset"), "there is no dataset", "Add [[dataset]]");
@@ -109,6 +110,8 @@ fn manifest(
     let plugins =
         mapping::prepare(&mut cx, "plugin", plugins, &manifest.plugin, &model::plugin::SHAPE, &datasets);
     let used = cx.used_documents;
+    let manifest = Manifest { dataset: Vec::new(), ..manifest };
+    datasets.shrink_to_fit();
     let app = App {
         id: AppId::new(id),
         builtin: files.builtin,

@@ -272,7 +272,7 @@ fn place(doc: &Doc<'_>, front: &Front, scope: &Scope<'_>, errors: &mut Vec<LoadE
         return None;
     };
     let walked = scope.app.and_then(|app| app.dataset(&front.over)).is_some_and(|dataset| {
-        dataset.spec.key.is_none() && dataset.spec.request.iter().any(|r| r.for_each.is_some())
+        dataset.spec.key.is_none() && dataset.requests.iter().any(|r| r.spec.for_each.is_some())
     });
     if walked {
         let message = format!("records of `{}` cannot be told apart: it has no key", front.over);

@@ -37,8 +37,8 @@ pub(crate) fn prepare(
     dataset: &Dataset,
     shape: &Shape,
     earlier: &[DatasetSpec],
-) -> BTreeMap<String, Defaults> {
-    let Some(resolve) = &dataset.resolve else { return BTreeMap::new() };
+) -> Arc<BTreeMap<String, Defaults>> {
+    let Some(resolve) = &dataset.resolve else { return Arc::default() };
     let place = place.key("resolve");
     let beside = [
         ("request", !dataset.request.is_empty()),
@@ -91,8 +91,17 @@ pub(crate) fn prepare(
         cx.error(&place.key("tree"), "units without a key cannot be told apart", "Give that dataset a `key`");
     }
     match (&resolve.defaults, from) {
-        (Some(file), Some(from)) => defaults(cx, files, &place.key("defaults"), file, from),
-        _ => BTreeMap::new(),
+        (Some(file), Some(from)) => {
+            let same = |spec: &&DatasetSpec| {
+                let resolve = spec.spec.resolve.as_ref();
+                resolve.is_some_and(|r| r.defaults.as_ref() == Some(file) && r.from == from.spec.name)
+            };
+            match earlier.iter().find(same) {
+                Some(spec) => Arc::clone(&spec.defaults),
+                None => Arc::new(defaults(cx, files, &place.key("defaults"), file, from)),
+            }
+        }
+        _ => Arc::default(),
     }
 }
 

@@ -86,6 +86,8 @@ fn assemble(trees: &[Files], mut errors: Vec<LoadError>) -> Loaded {
             }
         }
         app.checks.sort_by(|a, b| a.id.cmp(&b.id));
+        // Collecting in place left the room of whole checks behind pointers to them.
+        app.checks.shrink_to_fit();
         catalog.apps.insert(app.id.clone(), Arc::new(app));
     }
     catalog.shared = shared.into_iter().map(Arc::new).collect();

@@ -100,7 +100,7 @@ impl Answering {
     /// Fields that say where a setting was made or what is above a unit: for all, above all.
     fn is_top(&self, dataset: &DatasetSpec, field: &Field) -> bool {
         let name = Some(field.name.as_str());
-        self.app.manifest.dataset.iter().filter_map(|d| d.resolve.as_ref()).any(|r| {
+        self.app.datasets.iter().filter_map(|d| d.spec.resolve.as_ref()).any(|r| {
             (r.from == dataset.spec.name && (name == Some(&r.unit) || name == r.alone.as_deref()))
                 || (r.tree.as_ref() == Some(&dataset.spec.name) && name == r.parent.as_deref())
         })

@@ -57,19 +57,20 @@ pub(crate) fn failing(resource: &str) -> CheckResult {
         check: "github/branch-protected".into(),
         revision: 1,
         scan: ScanKind::Config,
-        resource: resource.to_owned(),
-        resource_kind: "branches".to_owned(),
+        resource: resource.into(),
+        resource_kind: "branches".into(),
         outcome: Outcome::Fail,
         severity: Severity::High,
-        says: format!("The default branch main of {resource} is not protected"),
-        evidence: vec![Evidence {
-            field: "classic".to_owned(),
+        says: format!("The default branch main of {resource} is not protected").into(),
+        evidence: [Evidence {
+            field: "classic".into(),
             value: (&serde_json::Value::Null).into(),
             dataset: "branches".into(),
             request: "POST https://api.github.com/graphql".into(),
             at: NOW,
-        }],
-        needs: Vec::new(),
+        }]
+        .into(),
+        needs: Arc::default(),
     }
 }
 

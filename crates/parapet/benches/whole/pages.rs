@@ -183,12 +183,12 @@ fn finding(n: usize) -> CheckResult {
         check: "github/members-have-2fa".into(),
         revision: 1,
         scan: ScanKind::Config,
-        resource: format!("member-{n}"),
-        resource_kind: "members".to_owned(),
+        resource: format!("member-{n}").into(),
+        resource_kind: "members".into(),
         outcome: Outcome::Fail,
         severity: Severity::High,
-        says: format!("member-{n} can sign in without a second factor"),
-        evidence: Vec::new(),
-        needs: Vec::new(),
+        says: format!("member-{n} can sign in without a second factor").into(),
+        evidence: [].into(),
+        needs: [].into(),
     }
 }

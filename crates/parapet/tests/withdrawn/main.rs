@@ -25,7 +25,7 @@ use tenants::Bench;
 type Places = BTreeMap<(String, String), Outcome>;
 
 fn outcomes(a: &Assessment) -> Places {
-    a.results.iter().map(|r| ((r.check.to_string(), r.resource.clone()), r.outcome)).collect()
+    a.results.iter().map(|r| ((r.check.to_string(), r.resource.to_string()), r.outcome)).collect()
 }
 
 fn unread(a: &Assessment) -> BTreeSet<&str> {

@@ -72,10 +72,10 @@ pub(crate) async fn apply(
     let mut seen = BTreeSet::new();
     let mut rows = Vec::new();
     for result in change.results.iter().filter(|r| r.outcome == Outcome::Fail) {
-        if !seen.insert((result.check.as_str(), result.resource.as_str())) {
+        if !seen.insert((result.check.as_str(), &*result.resource)) {
             continue;
         }
-        match known.get(&(result.check.as_str().to_owned(), result.resource.clone())) {
+        match known.get(&(result.check.as_str().to_owned(), result.resource.to_string())) {
             None => done.opened += 1,
             Some((id, FindingState::Resolved)) => {
                 done.reopened += 1;
@@ -115,11 +115,11 @@ fn upsert(db: &Db, held: &Held, r: &CheckResult, at: Timestamp) -> Result<Vec<Ar
         &r.check,
         r.revision,
         r.scan,
-        &r.resource,
-        &r.resource_kind,
+        &*r.resource,
+        &*r.resource_kind,
         rank(r.severity),
         FindingState::New.as_str(),
-        &r.says,
+        &*r.says,
         to_json(&r.evidence)?,
         format!("{} {} {}", r.says, r.resource, r.check).to_lowercase(),
         at,

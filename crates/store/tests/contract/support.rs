@@ -248,13 +248,13 @@ pub(crate) fn fails(check: &str, resource: &str, severity: Severity) -> CheckRes
         check: check.into(),
         revision: 1,
         scan: CONFIG,
-        resource: resource.to_owned(),
-        resource_kind: "members".to_owned(),
+        resource: resource.into(),
+        resource_kind: "members".into(),
         outcome: Outcome::Fail,
         severity,
-        says: format!("{resource} fails"),
-        evidence: Vec::new(),
-        needs: Vec::new(),
+        says: format!("{resource} fails").into(),
+        evidence: [].into(),
+        needs: [].into(),
     }
 }
 
