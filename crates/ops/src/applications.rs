@@ -1,7 +1,5 @@
 //! The Applications page: sorted, filtered and paged in memory.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::diagnosis::Warning;
@@ -19,12 +17,15 @@ use crate::refusal::{Result, invalid};
 const TILES: u32 = 60;
 
 /// Where an instance stands in the list: not-Up first, then by name; the id makes it unique.
-type Position = (u8, String, String);
+type Position<'a> = (u8, &'a str, &'a str);
 
-struct Placed {
-    position: Position,
+/// An instance with what its place and the numbers above the list are made of. There is one for each that is onboarded, every
+/// time the page is asked for: nothing of it is copied or put into words.
+struct Placed<'a> {
+    position: Position<'a>,
     mark: Mark,
-    member: Arc<Member>,
+    member: &'a Member,
+    warnings: Vec<Warning>,
 }
 
 impl Ops {
@@ -34,8 +35,11 @@ impl Ops {
     /// A cursor or limit that cannot be used.
     pub async fn applications(&self, _actor: &Actor, query: &ApplicationsQuery) -> Result<ApplicationsPage> {
         let now = self.now();
-        let all: Vec<Placed> = self.0.fleet.all().into_iter().map(|m| placed(m, now)).collect();
-        let mut chosen: Vec<&Placed> = all.iter().filter(|p| matches(p, query, now)).collect();
+        let members = self.0.fleet.all();
+        let all: Vec<Placed<'_>> = members.iter().map(|m| placed(m, now)).collect();
+        let text = query.search.as_deref().map(|s| s.trim().to_lowercase()).filter(|s| !s.is_empty());
+        let mut chosen: Vec<&Placed<'_>> =
+            all.iter().filter(|p| matches(p, query, text.as_deref())).collect();
         chosen.sort_by(|a, b| a.position.cmp(&b.position));
         let size = limit(&query.cut, TILES)? as usize;
         let (start, end) = window(&chosen, query, size)?;
@@ -43,15 +47,15 @@ impl Ops {
         let paging = Paging {
             total: chosen.len() as u64,
             unfiltered: all.len() as u64,
-            next: (end < chosen.len()).then(|| page.last().map(|p| cursor(&p.position))).flatten(),
-            previous: (start > 0).then(|| page.first().map(|p| cursor(&p.position))).flatten(),
+            next: (end < chosen.len()).then(|| page.last().map(|p| cursor(p.position))).flatten(),
+            previous: (start > 0).then(|| page.first().map(|p| cursor(p.position))).flatten(),
         };
         Ok(ApplicationsPage {
             now,
-            headline: headline(&all, now),
+            headline: headline(&all),
             counts: counts(&all),
-            facets: facets(&all, query, now),
-            tiles: page.iter().map(|p| tile(&p.member, now)).collect(),
+            facets: facets(&all, query),
+            tiles: page.iter().map(|p| tile(p.member, now)).collect(),
             empty: empty(
                 &paging,
                 "No application is onboarded yet, so there is nothing to say about any.",
@@ -62,7 +66,7 @@ impl Ops {
     }
 }
 
-fn placed(member: Arc<Member>, now: Timestamp) -> Placed {
+fn placed(member: &Member, now: Timestamp) -> Placed<'_> {
     let mark = member.settled_mark(now);
     // Paused ones stand last: nothing runs there, and nothing is promised.
     let rank = match mark {
@@ -72,13 +76,14 @@ fn placed(member: Arc<Member>, now: Timestamp) -> Placed {
         Mark::Up | Mark::NotEnabled => 3,
         Mark::Paused => 4,
     };
-    Placed { position: (rank, member.sort_name.clone(), member.id().to_string()), mark, member }
+    let position = (rank, member.sort_name.as_str(), member.id().as_str());
+    Placed { position, mark, member, warnings: member.warnings(now) }
 }
 
-fn matches(placed: &Placed, query: &ApplicationsQuery, now: Timestamp) -> bool {
-    let member = &placed.member;
-    let text = query.search.as_deref().map(|s| s.trim().to_lowercase()).filter(|s| !s.is_empty());
-    text.is_none_or(|t| member.search.contains(&t))
+/// Whether an instance is asked for; `text` is the search, trimmed and in lower case.
+fn matches(placed: &Placed<'_>, query: &ApplicationsQuery, text: Option<&str>) -> bool {
+    let member = placed.member;
+    text.is_none_or(|t| member.search.contains(t))
         && query.status.is_none_or(|s| s == placed.mark)
         && query.app.as_ref().is_none_or(|a| *a == member.row.instance.app)
         && match query.owner.as_deref() {
@@ -86,35 +91,39 @@ fn matches(placed: &Placed, query: &ApplicationsQuery, now: Timestamp) -> bool {
             Some("none") => member.row.instance.owner.is_none(),
             Some(id) => member.row.instance.owner.as_ref().is_some_and(|o| o.as_str() == id),
         }
-        && query.warning.as_deref().is_none_or(|w| member.warning_lines(now).iter().any(|l| l.kind == w))
+        && query.warning.as_deref().is_none_or(|w| placed.warnings.iter().any(|found| found.kind() == w))
 }
 
-fn window(chosen: &[&Placed], query: &ApplicationsQuery, size: usize) -> Result<(usize, usize)> {
+fn window(chosen: &[&Placed<'_>], query: &ApplicationsQuery, size: usize) -> Result<(usize, usize)> {
     if let Some(after) = &query.cut.after {
         let position = parse(after, "after")?;
-        let start = chosen.partition_point(|p| p.position <= position);
+        let start = chosen.partition_point(|p| p.position <= borrowed(&position));
         return Ok((start, (start + size).min(chosen.len())));
     }
     if let Some(before) = &query.cut.before {
         let position = parse(before, "before")?;
-        let end = chosen.partition_point(|p| p.position < position);
+        let end = chosen.partition_point(|p| p.position < borrowed(&position));
         return Ok((end.saturating_sub(size), end));
     }
     Ok((0, size.min(chosen.len())))
 }
 
-fn cursor(position: &Position) -> String {
+fn cursor(position: Position<'_>) -> String {
     // A tuple of a number and two texts always has a JSON form.
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(position).unwrap_or_default())
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&position).unwrap_or_default())
 }
 
-fn parse(text: &str, field: &str) -> Result<Position> {
+fn borrowed((rank, name, id): &(u8, String, String)) -> Position<'_> {
+    (*rank, name, id)
+}
+
+fn parse(text: &str, field: &str) -> Result<(u8, String, String)> {
     URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
         invalid(field, "This link to a page of the list cannot be read; start from the first page.")
     })
 }
 
-fn headline(all: &[Placed], now: Timestamp) -> model::words::Sentence {
+fn headline(all: &[Placed<'_>]) -> model::words::Sentence {
     let mut counts = FleetCounts::default();
     for placed in all {
         match placed.mark {
@@ -128,7 +137,7 @@ fn headline(all: &[Placed], now: Timestamp) -> model::words::Sentence {
             Mark::Up | Mark::NotEnabled => {}
         }
         counts.total += 1;
-        let expiry = placed.member.warnings(now).iter().find_map(|w| match w {
+        let expiry = placed.warnings.iter().find_map(|w| match w {
             Warning::CredentialExpires { at } => Some(*at),
             _ => None,
         });
@@ -140,7 +149,7 @@ fn headline(all: &[Placed], now: Timestamp) -> model::words::Sentence {
     model::words::fleet(&counts)
 }
 
-fn counts(all: &[Placed]) -> Vec<(Mark, u64)> {
+fn counts(all: &[Placed<'_>]) -> Vec<(Mark, u64)> {
     Mark::ALL
         .into_iter()
         .map(|mark| (mark, all.iter().filter(|p| p.mark == mark).count() as u64))
@@ -148,26 +157,24 @@ fn counts(all: &[Placed]) -> Vec<(Mark, u64)> {
         .collect()
 }
 
-fn facets(all: &[Placed], query: &ApplicationsQuery, now: Timestamp) -> Vec<Facet> {
+fn facets(all: &[Placed<'_>], query: &ApplicationsQuery) -> Vec<Facet> {
     let mut owners = std::collections::BTreeMap::new();
     let mut apps = std::collections::BTreeMap::new();
     let mut warnings = std::collections::BTreeMap::new();
-    for Placed { member, .. } in all {
-        let owner = member.owner.as_ref().map_or(("none", "Nobody"), |o| (o.id.as_str(), o.name.as_str()));
-        *owners.entry((owner.1.to_owned(), owner.0.to_owned())).or_insert(0u64) += 1;
-        let app = (member.app_name().to_owned(), member.row.instance.app.to_string());
-        *apps.entry(app).or_insert(0u64) += 1;
-        for line in member.warning_lines(now) {
-            *warnings.entry((model::ahead::kind_title(&line.kind).to_owned(), line.kind)).or_insert(0u64) +=
-                1;
+    for Placed { member, warnings: told, .. } in all {
+        let owner = member.owner.as_ref().map_or(("Nobody", "none"), |o| (o.name.as_str(), o.id.as_str()));
+        *owners.entry(owner).or_insert(0u64) += 1;
+        *apps.entry((member.app_name(), member.row.instance.app.as_str())).or_insert(0u64) += 1;
+        for kind in told.iter().map(Warning::kind) {
+            *warnings.entry((model::ahead::kind_title(kind), kind)).or_insert(0u64) += 1;
         }
     }
-    let choices = |map: std::collections::BTreeMap<(String, String), u64>, active: Option<&str>| {
+    let choices = |map: std::collections::BTreeMap<(&str, &str), u64>, active: Option<&str>| {
         map.into_iter()
             .map(|((title, value), count)| FacetChoice {
-                active: active == Some(value.as_str()),
-                title,
-                value,
+                active: active == Some(value),
+                title: title.to_owned(),
+                value: value.to_owned(),
                 count: Some(count),
             })
             .collect()
