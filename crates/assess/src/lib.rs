@@ -12,6 +12,7 @@ mod judge;
 mod merge;
 mod reading;
 mod resolve;
+mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,8 @@ use crate::canonical::{Canonical, Canonicals};
 pub use crate::directories::Directories;
 pub use crate::identify::Identities;
 use crate::reading::Reading;
+
+pub use crate::seen::first_seen;
 
 /// What is configured for the tenancy that was scanned.
 #[derive(Debug, Clone, Copy)]

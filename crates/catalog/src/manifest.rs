@@ -16,8 +16,8 @@ pub use auth::{
     REFRESH_TOKEN, Read, Scopes,
 };
 pub use dataset::{
-    Absence, AnswerRule, Dataset, DurationFormat, Field, ForEach, Latest, Mapping, Meaning, OptIn, Paging,
-    Pivot, Request, Resolve, Sensitive, TimeFormat, Transform,
+    Absence, AnswerRule, Dataset, DurationFormat, Field, FirstSeen, ForEach, Known, Latest, Mapping, Meaning,
+    OptIn, Paging, Pivot, Request, Resolve, Sensitive, TimeFormat, Transform,
 };
 
 /// The sources of these types, whose doc comments are the reference.

@@ -198,6 +198,8 @@ fn plans(fields: &[Field], shape: &Shape, paths: &BTreeMap<String, String>) -> V
             Plan {
                 name: field.name.clone(),
                 source: match &field.each {
+                    // Worked out when it is compared with earlier readings; the answer has no word for it.
+                    _ if field.first_seen.is_some() => Source::Constant(Value::Unknown),
                     Some(name) => Source::Each(name.clone()),
                     None => Source::At(Path::new(path)),
                 },

@@ -77,12 +77,12 @@ pub(crate) async fn commit(
     context: &Context,
     row: &InstanceWithScans,
     held: &Held,
-    run: Unjudged,
+    mut run: Unjudged,
 ) -> Result<Ended, StoreError> {
     let prior = snapshots::prior(&context.db, &held.instance, held.kind).await?;
     let known = context.identities(&held.instance, held.kind).await?;
     let judged =
-        or_fault(&held.run, &prior, run.finished_at, || judge(context, row, held, &run, &prior, &known));
+        or_fault(&held.run, &prior, run.finished_at, || judge(context, row, held, &mut run, &prior, &known));
     let before = runs::lengths(&context.db, &held.instance, held.kind, LENGTHS).await?;
     let warnings = warnings(
         context.catalog.app(&row.instance.app).map(Arc::as_ref),
@@ -132,7 +132,7 @@ fn judge(
     context: &Context,
     row: &InstanceWithScans,
     held: &Held,
-    run: &Unjudged,
+    run: &mut Unjudged,
     prior: &Prior,
     identities: &KnownIdentities,
 ) -> Assessment {
@@ -157,6 +157,7 @@ fn judge(
         params: &BTreeMap::new(),
         interval: row.scan(held.kind).map_or(MAX_INTERVAL, |scan| scan.facts.interval),
     };
+    assess::first_seen(&mut run.snapshot, app, &known);
     let mut assessment =
         assess::assess(&run.snapshot, app, &instance, &known, run.finished_at, Detail::Findings);
     // An application whose datasets of this kind are all optional: a run that sent nothing has failed all the same.

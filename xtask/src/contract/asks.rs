@@ -245,6 +245,10 @@ fn parameters(query: Option<Node<'_>>, out: &mut Vec<Parameter>) {
 
 /// The paths that a field follows below `prefix`: its own and those of its parts.
 fn fields(field: Node<'_>, owner: &str, prefix: &str, moved: Option<Node<'_>>, out: &mut Vec<Read>) {
+    // What is worked out is asked of nobody.
+    if field.get("first_seen").is_some() {
+        return;
+    }
     let name = field.word("name").unwrap_or_default();
     let kind = field.word("type").unwrap_or_default();
     let id = format!("{owner}.{name}");

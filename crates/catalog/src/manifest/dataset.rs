@@ -281,6 +281,9 @@ pub struct Field {
     pub path: Option<String>,
     /// Take it from the fan-out's record instead: the name of its field (`"."`: the walked value).
     pub each: Option<String>,
+    /// Do not read it but work it out: since when the record is there, as complete readings of this instance have seen it.
+    /// Of type `timestamp`, in a dataset with a `key`. Unknown in scans that know nothing of earlier ones.
+    pub first_seen: Option<FirstSeen>,
     /// What it means that the path leads nowhere.
     #[serde(default)]
     pub missing: Absence,
@@ -300,6 +303,27 @@ pub struct Field {
     /// How instants are written.
     #[serde(default)]
     pub format: TimeFormat,
+}
+
+/// Since when a record is there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirstSeen {
+    /// What is known of that instant. A check that asks for an age needs both: see the check language.
+    pub known: Known,
+    /// Since when it is there with the present value of this field, such as `state`.
+    pub with: Option<String>,
+}
+
+/// What is known of the instant at which something was first seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Known {
+    /// The first complete reading that has it, after one that did not. Unknown for whatever was there from the first
+    /// reading on.
+    Exactly,
+    /// It was there at this instant, and perhaps long before.
+    AtLatest,
 }
 
 /// What absence means.

@@ -230,7 +230,7 @@ impl Answering {
 }
 
 fn fill(record: &mut Json, fields: &[Field], n: u64, own: &dyn Fn(&Field) -> Option<String>) {
-    for field in fields.iter().filter(|f| f.each.is_none()) {
+    for field in fields.iter().filter(|f| f.each.is_none() && f.first_seen.is_none()) {
         let path = own(field).or_else(|| field.path.clone()).unwrap_or_else(|| field.name.clone());
         put(record, &path, sample(field, n));
         if let Some(at) = &field.incomplete_at {
