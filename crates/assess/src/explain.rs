@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use catalog::manifest::Known;
 use catalog::{Check, Over};
 use expr::{DatasetView, Evaluation, FieldUse, Inputs, Missing, Place, UnknownUse};
 use model::account::MATCHED;
@@ -90,7 +91,7 @@ impl Explainer<'_> {
                         needs: Vec::new(),
                     };
                 }
-                let reason = undecided(evaluation, &lacks);
+                let reason = self.undecided(evaluation, &lacks);
                 let says = match &self.check.unknown {
                     Some(template) => format!("{}: {reason}", sentence(template)),
                     None => reason.clone(),
@@ -105,6 +106,46 @@ impl Explainer<'_> {
                     needs: self.needs(&lacks, name),
                 }
             }
+        }
+    }
+
+    /// Why a record could not be judged.
+    fn undecided(&self, evaluation: &Evaluation, lacks: &[UnknownUse]) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        for lack in lacks {
+            let place = general(&lack.place);
+            let part = match &lack.why {
+                Missing::Unknown => format!("{place} is not known{}", self.unseen(&lack.place)),
+                Missing::Null => format!("{place} is absent"),
+                Missing::IncompleteList => format!("{place} was not read to its end"),
+                Missing::IncompleteDataset(reason) => reason.to_string(),
+            };
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        let more = parts.len().saturating_sub(NAMED);
+        parts.truncate(NAMED);
+        if more > 0 {
+            parts.push(format!("and {more} more"));
+        }
+        match &evaluation.value {
+            Err(error) if parts.is_empty() => format!("the check could not be evaluated, {error}"),
+            _ => parts.join(", "),
+        }
+    }
+
+    /// For a field that is worked out from one reading to the next: why it is not known.
+    fn unseen(&self, place: &Place) -> &'static str {
+        let dataset = place.dataset.as_deref().unwrap_or_else(|| self.check.over.as_str());
+        let first = self.reading.datasets.get(dataset).and_then(|read| {
+            let field = read.spec.spec.field.iter().find(|field| *field.name == *place.path)?;
+            field.first_seen.as_ref()
+        });
+        match first.map(|first| first.known) {
+            Some(Known::Exactly) => " (no scan has seen it begin)",
+            Some(Known::AtLatest) => " (no earlier scan is known here)",
+            None => "",
         }
     }
 
@@ -281,32 +322,6 @@ fn not_asked(evaluation: &Evaluation) -> String {
         "the check does not apply here".to_owned()
     } else {
         format!("does not apply: {}", facts.join(", "))
-    }
-}
-
-/// Why a record could not be judged.
-fn undecided(evaluation: &Evaluation, lacks: &[UnknownUse]) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for lack in lacks {
-        let place = general(&lack.place);
-        let part = match &lack.why {
-            Missing::Unknown => format!("{place} is not known"),
-            Missing::Null => format!("{place} is absent"),
-            Missing::IncompleteList => format!("{place} was not read to its end"),
-            Missing::IncompleteDataset(reason) => reason.to_string(),
-        };
-        if !parts.contains(&part) {
-            parts.push(part);
-        }
-    }
-    let more = parts.len().saturating_sub(NAMED);
-    parts.truncate(NAMED);
-    if more > 0 {
-        parts.push(format!("and {more} more"));
-    }
-    match &evaluation.value {
-        Err(error) if parts.is_empty() => format!("the check could not be evaluated, {error}"),
-        _ => parts.join(", "),
     }
 }
 

@@ -1,15 +1,24 @@
 //! Since when records are there: instants that no vendor tells, carried from one complete reading to the next.
+//!
+//! Two words, because one alone would either be unknown for ever or make old things look young. `at_latest` is the first of
+//! the readings in a row that all had the record: it may have been there long before. `exactly` is the same instant where
+//! the reading before that one was kept, was complete and did not have it; otherwise it is unknown. So where `exactly` is
+//! known, both are the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::App;
 use catalog::manifest::{Field, FirstSeen, Known};
 use model::dataset::{DatasetSnapshot, Snapshot};
-use model::time::Timestamp;
+use model::time::{Duration, Timestamp};
 use model::value::{Record, Value};
 
 use crate::drift::resource;
 use crate::{Prior, PriorDataset};
+
+/// How far apart the reading without a record and the first one with it may be for its beginning to count as seen. As
+/// long as an identity provider's word is good for: twice the longest interval of scans.
+const SEEN_WITHIN: Duration = Duration::hours(48);
 
 /// Fills the fields that a manifest declares as `first_seen`. To be done before a snapshot is assessed and stored: the
 /// instants are carried in what is stored. Where it is not done, as for a scan that knows nothing of before, they stay
@@ -29,12 +38,10 @@ pub fn first_seen(snapshot: &mut Snapshot, app: &App, prior: &Prior<'_>) {
         let unique = unique(data, &key);
         let shape = data.shape.clone();
         for record in &mut data.records {
-            let id = resource(record.get(&shape, &key)).filter(|id| unique.contains(id));
-            let was = match (&id, &known) {
-                (None, _) => Was::Unclear,
-                (Some(_), None) => Was::Untold,
-                (Some(id), Some(known)) => known.about(id),
+            let Some(id) = resource(record.get(&shape, &key)).filter(|id| unique.contains(id)) else {
+                continue;
             };
+            let was = known.as_ref().map_or(Was::Untold, |known| known.about(&id));
             for (at, field, first) in &fields {
                 let with = first.with.as_deref().map(|name| record.get(&shape, name).clone());
                 let value = since(&was, &field.name, first, with.as_ref(), &now);
@@ -54,34 +61,35 @@ struct Reading {
 
 /// What the last complete reading says about a record.
 enum Was<'p> {
-    /// There is no complete reading before this one.
+    /// There is none before this one, or it cannot be told which of its records this is.
     Untold,
-    /// Which record it is cannot be told.
-    Unclear,
-    /// It was not there.
-    Absent,
-    /// It was there, in a reading of this instant.
-    There(&'p PriorDataset<'p>, &'p Record),
+    /// It was not there, in a reading of this instant.
+    Absent(Timestamp),
+    /// It was there.
+    There(&'p DatasetSnapshot, &'p Record),
 }
 
 /// The records of the last complete reading by key.
 struct Earlier<'p> {
-    data: &'p PriorDataset<'p>,
+    data: &'p DatasetSnapshot,
+    /// `None`: more than one record has this key.
     by_key: BTreeMap<String, Option<&'p Record>>,
-    /// Every record could be told apart: only then was what is not among them not there.
+    /// Every record has a key: only then was what is not among them not there.
     whole: bool,
 }
 
 impl<'p> Earlier<'p> {
-    fn of(before: Option<&'p PriorDataset<'p>>, key: &str) -> Option<Self> {
-        let data =
-            before.filter(|p| p.data.availability.is_complete() && p.data.key.as_deref() == Some(key))?;
+    fn of(before: Option<&PriorDataset<'p>>, key: &str) -> Option<Self> {
+        let data = before?.data;
+        if !data.availability.is_complete() || data.key.as_deref() != Some(key) {
+            return None;
+        }
         let mut by_key: BTreeMap<String, Option<&Record>> = BTreeMap::new();
         let mut whole = true;
-        for record in &data.data.records {
-            match resource(record.get(&data.data.shape, key)) {
+        for record in &data.records {
+            match resource(record.get(&data.shape, key)) {
                 Some(id) => {
-                    by_key.entry(id).and_modify(|r| *r = None).or_insert(Some(record));
+                    by_key.entry(id).and_modify(|record| *record = None).or_insert(Some(record));
                 }
                 None => whole = false,
             }
@@ -89,12 +97,11 @@ impl<'p> Earlier<'p> {
         Some(Self { data, by_key, whole })
     }
 
-    fn about(&self, id: &str) -> Was<'_> {
+    fn about(&self, id: &str) -> Was<'p> {
         match self.by_key.get(id) {
             Some(Some(record)) => Was::There(self.data, record),
-            Some(None) => Was::Unclear,
-            None if self.whole => Was::Absent,
-            None => Was::Unclear,
+            None if self.whole => Was::Absent(self.data.collected_at),
+            Some(None) | None => Was::Untold,
         }
     }
 }
@@ -110,7 +117,17 @@ fn unique(data: &DatasetSnapshot, key: &str) -> BTreeSet<String> {
     once.difference(&more).cloned().collect()
 }
 
-/// The instant, or that it is not known.
+/// What the reading before says of what is looked for: the record, or its present value.
+enum Began<'p> {
+    /// It was there then: what was known of it, and when it was read.
+    Before(&'p Value, Timestamp),
+    /// It was not there in the reading of this instant.
+    Since(Timestamp),
+    /// Nothing can be told.
+    Unclear,
+}
+
+/// The instant; `None` where it is not known.
 fn since(
     was: &Was<'_>,
     field: &str,
@@ -118,39 +135,42 @@ fn since(
     with: Option<&Value>,
     now: &Reading,
 ) -> Option<Timestamp> {
-    // Whether what is looked for began in this reading: it was not there, or another value was.
-    let began = match (was, with) {
-        (Was::Untold | Was::Unclear, _) => None,
-        (Was::Absent, _) => Some(true),
-        (Was::There(..), None) => Some(false),
-        (Was::There(before, record), Some(with)) => {
-            let name = first.with.as_deref().unwrap_or_default();
-            let old = record.get(&before.data.shape, name);
-            (is_plain(with) && is_plain(old)).then(|| with != old)
+    if !with.is_none_or(is_plain) {
+        return None;
+    }
+    let began = match (was, &first.with) {
+        (Was::Untold, _) => Began::Unclear,
+        (Was::Absent(at), _) => Began::Since(*at),
+        (Was::There(data, record), name) => {
+            let old = name.as_deref().map(|name| record.get(&data.shape, name));
+            match old {
+                Some(old) if !is_plain(old) => Began::Unclear,
+                Some(old) if with != Some(old) => Began::Since(data.collected_at),
+                _ => Began::Before(record.get(&data.shape, field), data.collected_at),
+            }
         }
     };
-    let here = now.complete.then_some(now.collected_at).filter(|_| with.is_none_or(is_plain));
-    let carried = match was {
-        Was::There(before, record) if began == Some(false) => match record.get(&before.data.shape, field) {
-            Value::Timestamp(at) => Some((Some(*at), before.data.collected_at)),
-            _ => Some((None, before.data.collected_at)),
-        },
-        _ => None,
-    };
-    let at = match (first.known, began, carried) {
-        (Known::Exactly, Some(false), Some((at, _))) => at,
-        (Known::Exactly, Some(true), _) => here,
-        (Known::Exactly, ..) => None,
-        // It was there in that reading, whatever is known of the time before.
-        (Known::AtLatest, Some(false), Some((at, read_at))) => Some(at.unwrap_or(read_at)),
-        (Known::AtLatest, ..) if matches!(was, Was::Unclear) => None,
-        (Known::AtLatest, ..) => here,
-    };
-    // A clock that was set back must not make anything younger than nothing.
-    at.map(|at| at.min(now.collected_at))
+    match (first.known, began) {
+        // An instant that has not come yet was written by a clock that was wrong.
+        (Known::Exactly, Began::Before(Value::Timestamp(at), _)) => {
+            Some(*at).filter(|at| *at <= now.collected_at)
+        }
+        (Known::Exactly, Began::Since(at)) => {
+            let apart = now.collected_at - at;
+            let seen = now.complete && (Duration::ZERO..=SEEN_WITHIN).contains(&apart);
+            seen.then_some(now.collected_at)
+        }
+        (Known::Exactly, Began::Before(..) | Began::Unclear) => None,
+        (Known::AtLatest, Began::Before(known, read_at)) => {
+            // It was there in that reading, whatever is known of the time before.
+            let at = if let Value::Timestamp(at) = known { *at } else { read_at };
+            Some(at.min(now.collected_at))
+        }
+        (Known::AtLatest, Began::Since(_) | Began::Unclear) => Some(now.collected_at),
+    }
 }
 
-/// Whether a value can be the same as another without doubt.
+/// Whether a value can be told to be the same as another.
 fn is_plain(value: &Value) -> bool {
     matches!(value, Value::Null | Value::Bool(_) | Value::Int(_) | Value::String(_))
 }

@@ -105,6 +105,36 @@ pub(crate) enum FoldKind {
 }
 
 impl Node {
+    /// The nodes directly below, those inside of macros among them.
+    pub(crate) fn parts(&self) -> Vec<&Self> {
+        match &self.op {
+            Op::Const(_) | Op::Now | Op::Field(..) | Op::Param(..) | Op::Local(_) | Op::DatasetSize(_) => {
+                Vec::new()
+            }
+            Op::Select(a, ..)
+            | Op::Key(a, _)
+            | Op::HasField(a, ..)
+            | Op::HasKey(a, _)
+            | Op::Not(a)
+            | Op::Neg(a)
+            | Op::Matches(a, _)
+            | Op::DatasetGet(_, _, a) => vec![a],
+            Op::Index(ab) | Op::Equal(ab, _) | Op::Order(_, ab) | Op::In(ab) | Op::Arith(_, ab) => {
+                ab.iter().collect()
+            }
+            Op::Choice(abc) => abc.iter().collect(),
+            Op::And(parts) | Op::Or(parts) | Op::Call(_, parts) | Op::List(parts) => parts.iter().collect(),
+            Op::Map(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+            Op::Fold(fold) => {
+                let range = match &fold.range {
+                    Range::Value(range) => Some(range),
+                    Range::Dataset(_, key) => key.as_ref().map(|(_, key)| key),
+                };
+                range.into_iter().chain([&fold.condition]).chain(&fold.result).collect()
+            }
+        }
+    }
+
     /// Number of nodes, this one included; the right sides of macros count once.
     pub(crate) fn weight(&self) -> u64 {
         let sum = |nodes: &[Self]| nodes.iter().map(Self::weight).sum::<u64>();

@@ -24,7 +24,7 @@ use crate::val::V;
 pub struct Program {
     source: Box<str>,
     uses: Uses,
-    root: Node,
+    pub(crate) root: Node,
     weight: u64,
     params: Vec<Arc<str>>,
     pub(crate) datasets: Vec<DatasetSlot>,

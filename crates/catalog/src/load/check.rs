@@ -20,6 +20,7 @@ use crate::load::example;
 use crate::load::fields::is_name;
 use crate::load::files::Source;
 use crate::load::mapping;
+use crate::load::seen;
 use crate::template::{Template, has_path};
 
 #[derive(Deserialize)]
@@ -126,6 +127,11 @@ pub(crate) fn load(
     };
     let pass = compile(&doc, &at("pass"), &front.pass, &env, errors)?;
     let reads = reads(&doc, &place, &params, [when.as_ref(), Some(&pass)], errors);
+    if let Some(app) = scope.app {
+        for (key, program) in when.iter().map(|when| ("when", when)).chain([("pass", &pass)]) {
+            seen::check(&doc, &at(key), program, place.over.as_str(), app, errors);
+        }
+    }
     let says = sentence(&doc, "says", &front.says, &place, &params, errors)?;
     let unknown = match &front.unknown {
         None => None,

@@ -11,7 +11,7 @@ use url::Url;
 use crate::LoadError;
 use crate::load::doc::{At, Doc, at, suggest};
 use crate::load::fields::{is_name, json_path};
-use crate::load::{auth, hosting};
+use crate::load::{auth, hosting, seen};
 use crate::manifest::{AnswerRule, Dataset, Deployment, Manifest, Meaning, Setting};
 use crate::template::Template;
 
@@ -325,6 +325,8 @@ pub(crate) fn dataset(cx: &mut Context<'_>, place: &At, dataset: &Dataset) {
     filter_of(cx, place, dataset);
     latest(cx, place, dataset);
     opt_in(cx, place, dataset);
+    seen::dataset(cx, place, dataset);
+    seen::walked(cx, place, dataset);
     answers(cx, &place.key("answer"), &dataset.answer);
 }
 

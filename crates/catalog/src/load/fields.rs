@@ -7,7 +7,8 @@ use model::value::{Shape, ShapeField, Type};
 
 use crate::LoadError;
 use crate::load::doc::{At, Doc, suggest};
-use crate::manifest::{Absence, Field, FirstSeen, Sensitive, TimeFormat, Transform};
+use crate::load::seen;
+use crate::manifest::{Absence, Field, Sensitive, TimeFormat, Transform};
 
 /// Nested objects deeper than this are a mistake.
 const DEPTH: usize = 8;
@@ -50,7 +51,7 @@ fn nested(doc: &Doc<'_>, at: &At, fields: &[Field], depth: usize, errors: &mut V
         let kind = kind(doc, &at, field, depth, errors);
         consistent(doc, &at, field, &kind, errors);
         if let Some(first) = &field.first_seen {
-            first_seen(doc, &at, field, (first, depth, fields), &kind, errors);
+            seen::field(doc, &at, field, (first, depth, fields), &kind, errors);
         }
         shape.fields.push(ShapeField {
             name: field.name.clone(),
@@ -162,42 +163,6 @@ fn consistent(doc: &Doc<'_>, at: &At, field: &Field, kind: &Type, errors: &mut V
         errors.push(doc.error(&at.key("format"), message, "Remove `format`"));
     }
     transforms(doc, at, field, kind, errors);
-}
-
-/// A field that is worked out is read from nowhere, and can only tell an instant of a whole record.
-fn first_seen(
-    doc: &Doc<'_>,
-    at: &At,
-    field: &Field,
-    (first, depth, all): (&FirstSeen, usize, &[Field]),
-    kind: &Type,
-    errors: &mut Vec<LoadError>,
-) {
-    let (name, place) = (&field.name, at.key("first_seen"));
-    if *kind != Type::Timestamp || depth > 1 {
-        let message = format!("`{name}` tells since when a record is there");
-        errors.push(doc.error(&place, message, "Make it a field of the record itself, of type `timestamp`"));
-    }
-    let reads = field.path.is_some()
-        || field.each.is_some()
-        || field.missing != Absence::Unknown
-        || field.null != Absence::Unknown
-        || !field.transform.is_empty()
-        || field.sensitive.is_some()
-        || field.format != TimeFormat::Rfc3339;
-    if reads {
-        let message = format!("`{name}` is worked out and not read");
-        errors.push(doc.error(&place, message, "Remove what says how it is read"));
-    }
-    if let Some(with) = &first.with {
-        let plain =
-            |f: &&Field| f.first_seen.is_none() && ["bool", "int", "string"].contains(&f.kind.as_str());
-        if !all.iter().any(|f| f.name == *with && plain(&f)) {
-            let known: Vec<&str> = all.iter().filter(plain).map(|f| f.name.as_str()).collect();
-            let message = format!("no field `{with}` of type bool, int or string");
-            errors.push(doc.error(&place.key("with"), message, suggest(with, &known)));
-        }
-    }
 }
 
 /// Whether a type is another, or a list or map of it.

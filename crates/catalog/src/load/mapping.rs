@@ -10,6 +10,7 @@ use model::value::Shape;
 use crate::app::{DatasetSpec, MappingSpec};
 use crate::load::cross::Context;
 use crate::load::doc::{At, at, suggest};
+use crate::load::seen;
 use crate::manifest::Mapping;
 
 /// The field of [`model::plugin::SHAPE`] that the assessment fills from the graded scopes.
@@ -109,6 +110,7 @@ fn one(
         .iter()
         .map(|(position, program)| (place.key("fields").key(&canonical.fields[*position].name), program));
     for (at, program) in named.chain(spec.when.iter().map(|program| (place.key("when"), program))) {
+        seen::mapping(cx, &at, program, &mapping.from, datasets);
         for name in program.uses().datasets.keys() {
             let read = datasets.iter().find(|d| d.spec.name == *name);
             if read.is_some_and(|d| !d.spec.scans.contains(&kind)) {

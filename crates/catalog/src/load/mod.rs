@@ -16,6 +16,7 @@ pub(crate) mod mapping;
 pub(crate) mod post;
 pub(crate) mod requests;
 pub(crate) mod resolve;
+mod seen;
 pub(crate) mod tables;
 pub(crate) mod tree;
 

@@ -11,6 +11,7 @@ use crate::load::doc::{At, suggest};
 use crate::load::fields::{constant_fits, json_path};
 use crate::load::files::Files;
 use crate::load::graphql::{self, QueryDocument};
+use crate::load::seen;
 use crate::manifest::{Dataset, Paging, Request};
 use crate::template::Template;
 
@@ -152,7 +153,10 @@ fn filter(
 ) -> Option<expr::Program> {
     let source = request.for_each.as_ref()?.filter.as_ref()?;
     let settings = cx.settings();
-    cx.condition(&at.key("for_each").key("where"), source, &walked?.shape, settings)
+    let (walked, at) = (walked?, at.key("for_each").key("where"));
+    let filter = cx.condition(&at, source, &walked.shape, settings)?;
+    seen::not_yet(cx, &at, &filter, &walked.spec);
+    Some(filter)
 }
 
 /// Every placeholder of a text must be a setting, or a field of the walked record.

@@ -11,6 +11,7 @@ use crate::load::cross::Context;
 use crate::load::doc::{At, Doc, at, suggest};
 use crate::load::fields::constant_fits;
 use crate::load::files::Files;
+use crate::load::seen;
 use crate::manifest::{Dataset, Resolve};
 
 /// What a field of such a dataset may be taken from, beside the fields of the winning record.
@@ -26,7 +27,10 @@ pub(crate) fn gone(
     shape: &Arc<Shape>,
 ) -> Option<Program> {
     let source = dataset.latest.as_ref()?.gone.as_ref()?;
-    cx.condition(&place.key("latest").key("gone"), source, shape, BTreeMap::new())
+    let at = place.key("latest").key("gone");
+    let gone = cx.condition(&at, source, shape, BTreeMap::new())?;
+    seen::not_yet(cx, &at, &gone, dataset);
+    Some(gone)
 }
 
 /// Looks at a dataset with `resolve`, and reads its defaults.
@@ -162,7 +166,9 @@ fn roles(cx: &mut Context<'_>, place: &At, resolve: &Resolve, from: &DatasetSpec
 fn taken(cx: &mut Context<'_>, dataset: &Dataset, shape: &Shape, from: &DatasetSpec) {
     let mut known: Vec<&str> = from.shape.fields.iter().map(|f| f.name.as_str()).collect();
     known.extend(WORDS);
-    for (i, (field, declared)) in dataset.field.iter().zip(&shape.fields).enumerate() {
+    let taken = dataset.field.iter().zip(&shape.fields).enumerate();
+    // What is worked out is refused by itself.
+    for (i, (field, declared)) in taken.filter(|(_, (field, _))| field.first_seen.is_none()) {
         let place = cx.dataset_at(&dataset.name).key("field").index(i);
         let name = field.each.as_deref().unwrap_or(&field.name);
         if field.path.is_some() || !field.transform.is_empty() {

@@ -197,6 +197,61 @@ fn reads_by_post() {
 }
 
 #[test]
+fn since_when_things_are_there() {
+    const WHOLE: &str = "\n[[dataset]]\nname = \"rules\"\ntitle = \"Rules\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"\nrequest = [{ path = \"/rules\" }]\nfield = [{ name = \"id\", type = \"string\" }, { name = \"state\", type = \"string\" }, { name = \"tags\", type = \"list<string>\" }, { name = \"since\", type = \"timestamp\", first_seen = { known = \"exactly\", with = \"state\" } }, { name = \"bound\", type = \"timestamp\", first_seen = { known = \"at_latest\", with = \"state\" } }]\n\n[[dataset]]\nname = \"parts\"\ntitle = \"Parts\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"\nrequest = [{ path = \"/rules/{each.id}/parts\", for_each = { dataset = \"rules\", where = \"state != ''\" } }]\nfield = [{ name = \"id\", type = \"string\" }]\n\n[[account]]\nfrom = \"rules\"\nfields = { id = \"id\", created_at = \"since\" }\n";
+    const CHECK: &str = "+++\ntitle = \"Rules are not tried out for long\"\nrevision = 1\nseverity = \"low\"\nover = \"rules\"\nwhen = \"state == 'trial'\"\npass = \"now - bound <= duration('720h') && now - since <= duration('720h')\"\nsays = \"{id} has been tried out for more than a month\"\n+++\nA rule that is only tried out stops nobody.\n\n## Remedy\n\n1. Put it into force.\n\n## Examples\n\n```json pass\n{\"id\": \"a\", \"state\": \"trial\", \"bound\": \"2025-12-20T00:00:00Z\", \"since\": \"2025-12-20T00:00:00Z\"}\n```\n\n```json fail\n{\"id\": \"a\", \"state\": \"trial\", \"bound\": \"2025-11-20T00:00:00Z\"}\n```\n\n```json inconclusive\n{\"id\": \"a\", \"state\": \"trial\", \"bound\": \"2025-12-20T00:00:00Z\"}\n```\n\n```json not-applicable\n{\"id\": \"a\", \"state\": \"on\"}\n```\n";
+    let mut out = String::new();
+    for (old, new) in [
+        ("", ""),
+        ("key = \"id\"\n", ""),
+        ("known = \"exactly\"", "known = \"roughly\""),
+        ("known = \"exactly\", ", ""),
+        ("with = \"state\"", "with = \"stat\""),
+        ("with = \"state\"", "with = \"tags\""),
+        ("with = \"state\"", "with = \"bound\""),
+        ("\"since\", type = \"timestamp\"", "\"since\", type = \"string\""),
+        ("\"since\", type = \"timestamp\"", "\"since\", type = \"timestamp\", path = \"since_at\""),
+        ("\"since\", type = \"timestamp\"", "\"since\", type = \"timestamp\", missing = \"absent\""),
+        ("key = \"id\"\n", "key = \"id\"\nlatest = { by = \"since\", gone = \"since > bound\" }\n"),
+        ("path = \"/rules\"", "path = \"/rules\", paths = { since = \"at\" }"),
+        ("path = \"/rules\"", "path = \"/rules\", set = { since = \"2026-01-01\" }"),
+        ("state != ''", "since != null"),
+        ("{each.id}/parts", "{each.id}/{each.since}"),
+        (
+            "type = \"string\" }]\n\n[[account]]",
+            "type = \"string\" }, { name = \"of\", type = \"timestamp\", each = \"bound\" }]\n\n[[account]]",
+        ),
+        ("created_at = \"since\"", "created_at = \"bound\""),
+        ("created_at = \"since\"", "created_at = \"datasets.rules.get(id).bound\""),
+        // Checks.
+        (" && now - since <= duration('720h')", ""),
+        ("now - bound <= duration('720h') && ", ""),
+        ("now - bound <= duration('720h') && now - since", "now - bound <= duration('720h') || now - since"),
+        ("when = \"state", "when = \"now - bound > duration('24h') && state"),
+        ("{ known = \"exactly\", with = \"state\" }", "{ known = \"exactly\" }"),
+    ] {
+        let (app, check) = (WHOLE.replacen(old, new, 1), CHECK.replacen(old, new, 1));
+        assert!(old.is_empty() || app != WHOLE || check != CHECK, "{old}");
+        let mut files = sound();
+        files.get_mut(APP).expect("it is there").push_str(&app);
+        files.insert("apps/acme/checks/rules-in-force.md".to_owned(), check);
+        let _ = writeln!(out, "{}  ->  {}", old.trim(), new.trim());
+        for error in load(&files).errors {
+            let _ = writeln!(out, "    {error}");
+        }
+    }
+    // Nothing is inherited from one reading to the next.
+    let worked_out = "\n[[dataset]]\nname = \"holding\"\ntitle = \"What holds\"\nscans = [\"accounts\"]\npermission = { token = [] }\ndocs = \"https://d.example/\"\nkey = \"id\"\nresolve = { from = \"rules\", setting = \"state\", unit = \"id\" }\nfield = [{ name = \"id\", type = \"string\", each = \"@key\" }, { name = \"since\", type = \"timestamp\", first_seen = { known = \"exactly\" } }]\n";
+    let mut files = sound();
+    files.get_mut(APP).expect("it is there").push_str(&format!("{WHOLE}{worked_out}"));
+    let _ = writeln!(out, "resolve");
+    for error in load(&files).errors {
+        let _ = writeln!(out, "    {error}");
+    }
+    insta::assert_snapshot!(out);
+}
+
+#[test]
 fn what_is_chosen() {
     let setting =
         |text: &str| format!("[[setting]]\nname = \"extra\"\ntitle = \"Extra\"\n{text}\n\n[[deployment]]");

@@ -282,7 +282,7 @@ pub struct Field {
     /// Take it from the fan-out's record instead: the name of its field (`"."`: the walked value).
     pub each: Option<String>,
     /// Do not read it but work it out: since when the record is there, as complete readings of this instance have seen it.
-    /// Of type `timestamp`, in a dataset with a `key`. Unknown in scans that know nothing of earlier ones.
+    /// Of type `timestamp`, in a dataset with a `key`. Unknown in a scan that knows of no earlier one (`parapet scan`).
     pub first_seen: Option<FirstSeen>,
     /// What it means that the path leads nowhere.
     #[serde(default)]
@@ -305,13 +305,14 @@ pub struct Field {
     pub format: TimeFormat,
 }
 
-/// Since when a record is there.
+/// Since when a record is there. Counted anew when the manifest's `revision` changes. What comes back between two readings
+/// has not been seen to be gone.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FirstSeen {
-    /// What is known of that instant. A check that asks for an age needs both: see the check language.
+    /// What is known of that instant. A check that asks for an age asks both: see the check language.
     pub known: Known,
-    /// Since when it is there with the present value of this field, such as `state`.
+    /// Since when it is there with the present value of this field, such as `state`: text, a whole number, true or false.
     pub with: Option<String>,
 }
 
@@ -319,10 +320,10 @@ pub struct FirstSeen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Known {
-    /// The first complete reading that has it, after one that did not. Unknown for whatever was there from the first
-    /// reading on.
+    /// The first complete reading that has it, after one that did not, at most 48 hours before. Unknown for whatever was
+    /// there from the first reading on, and for what came in a longer gap.
     Exactly,
-    /// It was there at this instant, and perhaps long before.
+    /// It was there at this instant, and perhaps long before: the first of the readings in a row that all have it.
     AtLatest,
 }
 

@@ -4,6 +4,7 @@ mod due;
 mod fake;
 mod identities;
 mod live;
+mod seen;
 mod simulation;
 mod story;
 mod tell;
