@@ -356,14 +356,7 @@ impl Asker<'_> {
             _ => says.into(),
         };
         let (evidence, needs) = asked.shared(evidence, needs);
-        asked.put(CheckResult {
-            resource: Arc::clone(name),
-            outcome,
-            says,
-            evidence,
-            needs,
-            ..self.blank()
-        });
+        asked.put(CheckResult { resource: Arc::clone(name), outcome, says, evidence, needs, ..self.blank() });
     }
 
     /// An answer that says nothing yet.

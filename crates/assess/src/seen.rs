@@ -6,6 +6,7 @@
 //! known, both are the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use catalog::App;
 use catalog::manifest::{Field, FirstSeen, Known};
@@ -73,7 +74,7 @@ enum Was<'p> {
 struct Earlier<'p> {
     data: &'p DatasetSnapshot,
     /// `None`: more than one record has this key.
-    by_key: BTreeMap<String, Option<&'p Record>>,
+    by_key: BTreeMap<Arc<str>, Option<&'p Record>>,
     /// Every record has a key: only then was what is not among them not there.
     whole: bool,
 }
@@ -84,7 +85,7 @@ impl<'p> Earlier<'p> {
         if !data.availability.is_complete() || data.key.as_deref() != Some(key) {
             return None;
         }
-        let mut by_key: BTreeMap<String, Option<&Record>> = BTreeMap::new();
+        let mut by_key: BTreeMap<Arc<str>, Option<&Record>> = BTreeMap::new();
         let mut whole = true;
         for record in &data.records {
             match resource(record.get(&data.shape, key)) {
@@ -107,7 +108,7 @@ impl<'p> Earlier<'p> {
 }
 
 /// Keys that stand once.
-fn unique(data: &DatasetSnapshot, key: &str) -> BTreeSet<String> {
+fn unique(data: &DatasetSnapshot, key: &str) -> BTreeSet<Arc<str>> {
     let (mut once, mut more) = (BTreeSet::new(), BTreeSet::new());
     for id in data.records.iter().filter_map(|r| resource(r.get(&data.shape, key))) {
         if !once.insert(id.clone()) {

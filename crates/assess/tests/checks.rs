@@ -55,7 +55,7 @@ fn every_check_answers_about_every_record() {
 fn evidence_names_field_value_request_and_time() {
     let assessment = config().assess();
     let evidence: Vec<_> =
-        assessment.results[0].evidence.iter().map(|e| (e.field.as_str(), e.value.value())).collect();
+        assessment.results[0].evidence.iter().map(|e| (&*e.field, e.value.value())).collect();
     assert_eq!(
         evidence,
         [("protected", json!(false)), ("name", json!("open")), ("datasets.rules", json!(2))]
@@ -67,8 +67,8 @@ fn evidence_names_field_value_request_and_time() {
         (&*first.dataset, &*first.request, first.at),
         ("repos", "GET https://api.example.com/repos", NOW)
     );
-    let unknown = assessment.results.iter().find(|r| r.resource == "odd").expect("it is answered");
-    let lacking = unknown.evidence.iter().find(|e| e.field == "protected").expect("it is evidence");
+    let unknown = assessment.results.iter().find(|r| &*r.resource == "odd").expect("it is answered");
+    let lacking = unknown.evidence.iter().find(|e| &*e.field == "protected").expect("it is evidence");
     assert_eq!(lacking.value.value(), json!({ "$unknown": true }));
 }
 
@@ -78,7 +78,7 @@ fn passes_are_told_when_asked_for() {
     run.detail = Detail::All;
     let assessment = run.assess();
     let passes: Vec<_> = assessment.results.iter().filter(|r| r.outcome == Outcome::Pass).collect();
-    assert_eq!(passes.iter().map(|r| r.resource.as_str()).collect::<Vec<_>>(), ["ruled", "good", "1"]);
+    assert_eq!(passes.iter().map(|r| &*r.resource).collect::<Vec<_>>(), ["ruled", "good", "1"]);
     assert!(passes.iter().all(|r| !r.evidence.is_empty()));
     assert_eq!(tallies(&assessment), tallies(&config().assess()), "the counts are the same");
 }
@@ -186,7 +186,7 @@ fn the_gravest_of_two_answers_about_one_resource_stands() {
     .finding("repo-protected", "two");
     let assessment = run.assess();
     let about: Vec<_> =
-        assessment.results.iter().filter(|r| r.resource == "two").map(|r| r.outcome).collect();
+        assessment.results.iter().filter(|r| &*r.resource == "two").map(|r| r.outcome).collect();
     assert_eq!(about, [Outcome::Fail]);
     assert_eq!(ids(&assessment.resolved), [""; 0]);
 }
@@ -225,7 +225,7 @@ fn findings_are_resolved_only_by_a_complete_read() {
         let mut run = config();
         run.read("repos", records).availability("repos", availability.clone()).finding("repo-protected", "x");
         let assessment = run.assess();
-        let fails = assessment.results.iter().any(|r| r.resource == "x" && r.outcome == Outcome::Fail);
+        let fails = assessment.results.iter().any(|r| &*r.resource == "x" && r.outcome == Outcome::Fail);
         let got = match (assessment.resolved.len(), assessment.stale.len(), fails) {
             (1, 0, false) => "resolved",
             (0, 1, false) => "stale",

@@ -101,7 +101,7 @@ fn read(d: &mut Dice<'_>, whole: &Run) -> Run {
 /// Decided answers by check and resource.
 fn decided(assessment: &Assessment) -> BTreeMap<(String, String), Outcome> {
     let decided = assessment.results.iter().filter(|r| matches!(r.outcome, Outcome::Pass | Outcome::Fail));
-    decided.map(|r| ((r.check.as_str().to_owned(), r.resource.clone()), r.outcome)).collect()
+    decided.map(|r| ((r.check.as_str().to_owned(), r.resource.to_string()), r.outcome)).collect()
 }
 
 proptest! {
@@ -149,7 +149,7 @@ proptest! {
         prop_assert_eq!(less.fault.is_some(), lacks);
         // Whatever stays open of a finding is marked.
         for (id, check, resource) in &part.open {
-            let fails = less.results.iter().any(|r| r.check == *check && r.resource == *resource && r.outcome == Outcome::Fail);
+            let fails = less.results.iter().any(|r| r.check == *check && *r.resource == **resource && r.outcome == Outcome::Fail);
             let settled = less.resolved.contains(id);
             prop_assert!(fails || settled || less.stale.contains(check), "{} {} is forgotten", check.as_str(), resource);
             prop_assert!(!(fails && settled), "{} {} fails and is resolved", check.as_str(), resource);

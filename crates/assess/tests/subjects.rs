@@ -60,7 +60,7 @@ fn checks_over_accounts_answer_with_their_source() {
         ]
     );
     let evidence = &assessment.results[0].evidence[0];
-    assert_eq!((evidence.field.as_str(), &*evidence.dataset), ("second_factor", "account"));
+    assert_eq!((&*evidence.field, &*evidence.dataset), ("second_factor", "account"));
     assert_eq!(&*evidence.request, "GET https://api.example.com/members");
 }
 
@@ -77,7 +77,7 @@ fn an_unknown_of_an_account_is_traced_to_its_dataset() {
             "account-factor ann: inconclusive: it is not known whether ann@acme has a second factor: {reason}"
         )
     );
-    assert_eq!(assessment.results[0].needs, ["factor:read"]);
+    assert_eq!(*assessment.results[0].needs, ["factor:read"]);
     assert_eq!(tallies(&assessment), [format!("account-factor 0/0/3/1 ({reason}) needs factor:read")]);
 }
 

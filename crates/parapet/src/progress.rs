@@ -36,7 +36,8 @@ impl Line {
 
     /// The parts read so far. An error: one of them cannot be had again, so that none before or after it may be built on.
     pub(crate) fn take_parts(&self) -> Result<Vec<Checkpoint>, serde_json::Error> {
-        let parts = std::mem::take(&mut *self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let parts =
+            std::mem::take(&mut *self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         parts.into_iter().map(|part| serde_json::from_slice(&part?)).collect()
     }
 

@@ -166,7 +166,7 @@ pub(crate) fn check(
                 Some(exact) => {
                     format!("Ask `{exact}` as well: `now - {name} <= ... && now - {exact} <= ...`")
                 }
-                None => format!("Declare the same as `known = \"exactly\"`, and ask both, joined by `&&`"),
+                None => "Declare the same as `known = \"exactly\"`, and ask both, joined by `&&`".to_owned(),
             };
             errors.push(doc.error_in(at, span.start, message, remedy));
         }

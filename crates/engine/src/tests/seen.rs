@@ -40,7 +40,7 @@ async fn since(world: &World, door: &str) -> [Option<Timestamp>; 2] {
 async fn undecided(world: &World) -> Vec<(String, String)> {
     let all = runs::results(&world.db, &world.id, ScanKind::Config).await.expect("read");
     let asked = all.into_iter().filter(|r| r.check.as_str() == CHECK && r.outcome == Outcome::Inconclusive);
-    asked.map(|r| (r.resource, r.says)).collect()
+    asked.map(|r| (r.resource.to_string(), r.says.to_string())).collect()
 }
 
 /// How many doors pass, fail, and are undecided.
