@@ -43,6 +43,8 @@ pub(crate) enum Means {
     Credentials(Option<String>),
     Permission(Option<String>),
     Protocol(String),
+    /// A page for people. It does not tell whether the credential was looked at.
+    Page(String),
 }
 
 /// Judges an answer to a request that went to `url`.
@@ -53,6 +55,7 @@ pub(crate) fn judge(yardstick: &Yardstick<'_>, url: &Url, answer: Answer, scrub:
     }
     let mut parsed = parse(&headers, &body, scrub);
     let empty = body.iter().all(u8::is_ascii_whitespace);
+    let page = parsed.is_err() && is_html(&headers, &body);
     drop(body);
     let broken = match &mut parsed {
         Ok(Some(json)) if yardstick.graphql.is_some() && status.is_success() => {
@@ -81,6 +84,7 @@ pub(crate) fn judge(yardstick: &Yardstick<'_>, url: &Url, answer: Answer, scrub:
             // `value` for an empty answer: there is nothing in it, and that is all.
             Ok(None) if by_rule => Means::Value(Json::Object(serde_json::Map::new())),
             Ok(None) => Means::Value(Json::Null),
+            Err(what) if page => Means::Page(what),
             Err(what) => Means::Protocol(what),
         },
         Meaning::Absent => Means::Absent,

@@ -297,13 +297,26 @@ impl<'a> Session<'a> {
                     return Err(Halt::Fault(told(self.withheld(ask, &who, detail))));
                 }
                 Means::Credentials(reason) => {
-                    return Err(Halt::Fault(told(self.refused(ask, &headers, &who, reason))));
+                    let fault = told(self.refused(ask, &headers, reason));
+                    // Noted with the vendor's words: it is told of every request that is not sent because of it.
+                    if fault.cause == FailureCause::Credentials {
+                        self.watch.refused(&fault, matches!(who, Who::Given(_)));
+                    }
+                    return Err(Halt::Fault(fault));
                 }
                 Means::Permission(reason) => {
                     let detail = reason.unwrap_or_else(|| {
                         "The vendor accepts the credential but does not let it read this".to_owned()
                     });
                     return Err(Halt::Fault(told(self.withheld(ask, &who, detail))));
+                }
+                Means::Page(detail) => {
+                    return Err(Halt::Fault(told(self.fault(
+                        ask,
+                        FailureCause::Protocol,
+                        Rung::Http,
+                        detail,
+                    ))));
                 }
                 Means::Protocol(detail) => {
                     let reached = if status.is_success() { Rung::Permission } else { Rung::Http };
@@ -457,7 +470,7 @@ impl<'a> Session<'a> {
     }
 
     /// The vendor does not accept the credential; unless it is our clock.
-    fn refused(&self, ask: &Ask<'_>, headers: &HeaderMap, who: &Who, reason: Option<String>) -> Box<Fault> {
+    fn refused(&self, ask: &Ask<'_>, headers: &HeaderMap, reason: Option<String>) -> Box<Fault> {
         if let Some(theirs) = crate::pace::date(headers) {
             let off = self.clock.now() - theirs;
             if off.0.abs() > SKEW.0 {
@@ -470,9 +483,7 @@ impl<'a> Session<'a> {
             }
         }
         let detail = reason.unwrap_or_else(|| "The vendor does not accept the credential".to_owned());
-        let fault = self.fault(ask, FailureCause::Credentials, Rung::Http, detail);
-        self.watch.refused(&fault, matches!(who, Who::Given(_)));
-        fault
+        self.fault(ask, FailureCause::Credentials, Rung::Http, detail)
     }
 }
 

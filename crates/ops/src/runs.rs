@@ -52,7 +52,7 @@ pub(crate) fn fault_view(member: &Member, fault: Fault, now: Timestamp) -> Fault
             .map(|l| RungView {
                 rung: l.rung,
                 state: rung_state(l.state),
-                detail: rung_detail(member, &fault, l.rung),
+                detail: rung_detail(member, &fault, &l),
             })
             .collect()
     };
@@ -78,9 +78,9 @@ fn rung_state(state: words::RungState) -> RungState {
     }
 }
 
-fn rung_detail(member: &Member, fault: &Fault, rung: Rung) -> String {
-    match rung {
-        Rung::Authenticated if fault.reached >= Rung::Authenticated => {
+fn rung_detail(member: &Member, fault: &Fault, l: &words::LadderRung) -> String {
+    match l.rung {
+        Rung::Authenticated if l.state == words::RungState::Held => {
             format!("as {}", member.row.instance.identity.subject)
         }
         Rung::Permission => fault.needs.join(", "),

@@ -76,6 +76,9 @@ async fn wrong_shapes_are_protocol_faults() {
         let items = dataset(&done, "items");
         assert!(is_unavailable(items), "{what}");
         assert_eq!(fault(items).cause, FailureCause::Protocol, "{what}");
+        // Whoever shows a page to sign in on has not let anybody in.
+        let reached = if what == "HTML" { Rung::Http } else { Rung::Permission };
+        assert_eq!(fault(items).reached, reached, "{what}");
         assert_eq!(server.count(), 1, "{what}");
     }
 }
