@@ -169,11 +169,11 @@ pub fn lasting<'w>(
     })
 }
 
-/// Whether a dataset lost so much from one complete snapshot to the next that it is pointed out. An emptied one is another
-/// matter: it counts as not read until somebody agrees.
+/// Whether a dataset lost so much from one complete snapshot to the next that it is pointed out. One that has emptied
+/// counts as not read at first; once a second run or an operator agrees, it is pointed out like any other.
 #[must_use]
 pub const fn is_loss(had: u64, has: u64) -> bool {
-    had >= SHRANK_FROM && has > 0 && has < had.div_ceil(2)
+    had >= SHRANK_FROM && has < had.div_ceil(2)
 }
 
 /// Whether a scan drifts towards its interval. `lengths` are those of its successful runs, the latest first.
@@ -248,9 +248,15 @@ mod tests {
 
     #[test]
     fn a_loss_is_more_than_half_of_ten_or_more() {
-        for (had, has, loss) in
-            [(10, 4, true), (10, 5, false), (11, 5, true), (11, 6, false), (9, 1, false), (10, 0, false)]
-        {
+        for (had, has, loss) in [
+            (10, 4, true),
+            (10, 5, false),
+            (11, 5, true),
+            (11, 6, false),
+            (9, 1, false),
+            (9, 0, false),
+            (10, 0, true),
+        ] {
             assert_eq!(is_loss(had, has), loss, "{had} to {has}");
         }
     }

@@ -25,12 +25,17 @@ pub enum RungState {
 }
 
 /// The rungs in order with what became of each. Nothing is crossed when nothing was sent, or when the request itself
-/// went well and the run ended for another reason.
+/// went well and the run ended for another reason. A server error and a rate limit are crosses at HTTP: neither tells
+/// whether the credential would have been accepted.
 #[must_use]
 pub fn ladder(fault: &Fault) -> Vec<LadderRung> {
-    let mut failed = fault.reached == Rung::NotSent;
+    let reached = match fault.cause {
+        FailureCause::Remote | FailureCause::Throttled => fault.reached.min(Rung::Tls),
+        _ => fault.reached,
+    };
+    let mut failed = reached == Rung::NotSent;
     let rungs = Rung::LADDER.into_iter().map(|rung| {
-        let state = if rung <= fault.reached {
+        let state = if rung <= reached {
             RungState::Held
         } else if failed {
             RungState::NotReached

@@ -1,5 +1,6 @@
 //! The sentences of one scan's row.
 
+use crate::diagnosis::Fault;
 use crate::health::{
     Enablement, FinishedRun, Mark, OpenRun, ScanFacts, ScanStatus, is_running, is_waiting, overdue_since,
     scan_mark, scan_status,
@@ -185,9 +186,10 @@ impl About<'_> {
         words.remedy = Some(remedy(fault, self.app));
     }
 
-    /// When Config Scan is Up and another scan is refused: what that tells.
+    /// When Config Scan is Up and another scan is refused: what that tells. GraphQL refuses with status 200.
     fn suspicion(&self, scan: &ScanFacts, last: &FinishedRun) -> Option<Sentence> {
-        let fault = last.fault.as_deref().filter(|f| matches!(f.status, Some(401 | 403)))?;
+        let refused = |f: &&Fault| f.cause == FailureCause::Permission || matches!(f.status, Some(401 | 403));
+        let fault = last.fault.as_deref().filter(refused)?;
         let config = self.scans.iter().find(|s| s.kind == ScanKind::Config && s.enablement.is_enabled())?;
         if scan.kind == ScanKind::Config || scan_status(config, self.instance, self.now) != ScanStatus::Up {
             return None;
@@ -260,6 +262,11 @@ impl About<'_> {
             return Some(says.text(format!(", when the pause that {} asked for is over.", self.app)));
         }
         let bad = scan.last.as_ref().is_some_and(|last| last.outcome != RunOutcome::Succeeded);
+        if self.instance.suspension.is_some() {
+            let says = Sentence::new("The next run is ");
+            let says = if due <= self.now { says.text("due now") } else { says.at(due) };
+            return Some(says.text("; it sends nothing unless the credential has been accepted before."));
+        }
         Some(match (due <= self.now, bad) {
             (true, true) => Sentence::new("Parapet goes on trying; the next attempt is due now."),
             (true, false) => Sentence::new("The next run is due now."),
