@@ -20,7 +20,7 @@ pub const FOLD: Duration = Duration::minutes(15);
 pub struct Watch {
     /// What was last told (or what it was when watching began).
     pub told: SettledStatus,
-    /// Since when what was told is so: the length of an outage counts from here.
+    /// Since when what was told is so.
     pub told_since: Timestamp,
     /// What was last seen.
     pub seen: SettledStatus,
@@ -30,6 +30,10 @@ pub struct Watch {
     pub left_at: Option<Timestamp>,
     /// Most failures in a row of one scan since it was last told Up.
     pub failures: u32,
+    /// Since when it has not been Up, once that was told: the length of an outage counts from here, however often it
+    /// went between Unhealthy and Down.
+    #[serde(default)]
+    pub not_up_since: Option<Timestamp>,
 }
 
 /// What is seen of one instance.
@@ -56,6 +60,8 @@ pub struct Change {
     pub since: Timestamp,
     /// For a recovery: most failures in a row.
     pub failures: u32,
+    /// For a recovery: since when it had not been Up.
+    pub not_up_since: Timestamp,
 }
 
 impl Change {
@@ -72,7 +78,15 @@ impl Watch {
     pub fn begin(sight: Sight, now: Timestamp) -> Self {
         let told =
             if sight.settled == SettledStatus::Up { SettledStatus::Up } else { SettledStatus::NoneYet };
-        let watch = Self { told, told_since: now, seen: told, seen_since: now, left_at: None, failures: 0 };
+        let watch = Self {
+            told,
+            told_since: now,
+            seen: told,
+            seen_since: now,
+            left_at: None,
+            failures: 0,
+            not_up_since: None,
+        };
         watch.see(sight, now)
     }
 
@@ -88,8 +102,10 @@ impl Watch {
             self.told = settled;
             self.told_since = now;
         }
-        // What is not Up began when its scans did, not when this process came to look.
-        let began = sight.failing_since.filter(|_| settled != SettledStatus::Up && self.left_at.is_none());
+        // What is not Up began when its scans did, not when this process came to look. When it went from bad to worse, they
+        // do not tell.
+        let leaves = settled != SettledStatus::Up && self.was_well() && self.left_at.is_none();
+        let began = sight.failing_since.filter(|_| leaves);
         if settled != self.seen {
             self.seen = settled;
             self.seen_since = began.map_or(now, |at| at.min(now).max(self.told_since));
@@ -107,12 +123,17 @@ impl Watch {
         self
     }
 
+    /// Whether what was told last is no bad news.
+    const fn was_well(&self) -> bool {
+        matches!(self.told, SettledStatus::Up | SettledStatus::NoneYet)
+    }
+
     /// The change that is to be told by now.
     #[must_use]
     pub fn due(&self, now: Timestamp) -> Option<Change> {
         let left_at = self.left_at?;
         let held = |since: Timestamp| now - since >= HOLD;
-        let was_well = matches!(self.told, SettledStatus::Up | SettledStatus::NoneYet);
+        let was_well = self.was_well();
         let due = held(self.seen_since) || (was_well && self.seen != SettledStatus::Up && held(left_at));
         due.then_some(Change {
             was: self.told,
@@ -120,6 +141,7 @@ impl Watch {
             is: self.seen,
             since: if was_well { left_at } else { self.seen_since },
             failures: self.failures,
+            not_up_since: self.not_up_since.unwrap_or(self.told_since),
         })
     }
 
@@ -137,6 +159,7 @@ impl Watch {
             told_since: change.since,
             left_at: None,
             failures: if change.is_recovery() { 0 } else { self.failures },
+            not_up_since: (!change.is_recovery()).then(|| self.not_up_since.unwrap_or(change.since)),
             ..*self
         }
     }
@@ -223,5 +246,31 @@ mod tests {
         let change = watch.due(m(330)).expect("it has held");
         assert_eq!((change.since - change.was_since, change.failures), (Duration::hours(4), 4));
         assert!(change.is_recovery());
+    }
+
+    #[test]
+    fn what_gets_worse_is_held_too_and_the_outage_counts_from_its_beginning() {
+        let sight = |settled| Sight { settled, failing_since: Some(m(10)), failures: 3 };
+        let mut watch = Watch::begin(Sight { failing_since: None, ..sight(Up) }, m(0));
+        let mut told = Vec::new();
+        for at in 0..600 {
+            let settled = match at {
+                ..10 | 400.. => Up,
+                10..100 => Unhealthy,
+                100..300 => Down,
+                300..400 => Unhealthy,
+            };
+            watch = watch.see(sight(settled), m(at));
+            if let Some(change) = watch.due(m(at)) {
+                told.push((at, change.is, (change.since - change.not_up_since).0 / 60_000));
+                watch = watch.after(&change);
+            }
+        }
+        assert_eq!(
+            told[..3].iter().map(|t| (t.0, t.1)).collect::<Vec<_>>(),
+            [(40, Unhealthy), (130, Down), (330, Unhealthy)]
+        );
+        assert_eq!(told[3..], [(430, Up, 390)], "from minute 10 to minute 400");
+        assert_eq!(watch.not_up_since, None);
     }
 }

@@ -30,7 +30,14 @@ fn told(n: usize, was: model::health::SettledStatus, is: model::health::SettledS
     let since = at() - Duration::minutes(31);
     Told {
         subject: subject(n),
-        change: Change { was, was_since: since - Duration::hours(5), is, since, failures: 3 },
+        change: Change {
+            was,
+            was_since: since - Duration::hours(5),
+            is,
+            since,
+            failures: 3,
+            not_up_since: since - Duration::hours(5),
+        },
     }
 }
 

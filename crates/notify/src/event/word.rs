@@ -83,8 +83,10 @@ fn worded(told: &Told) -> Subject {
             1 => " after 1 failure,".to_owned(),
             n => format!(" after {} failures,", count(n.into())),
         };
-        let length = duration(change.since - change.was_since);
-        subject.says = format!("Recovered{failures} {length} {}. {}", change.was.title(), subject.says);
+        let length = duration(change.since - change.not_up_since);
+        // Of one stage its name; an outage of several was not Up.
+        let was = if change.not_up_since == change.was_since { change.was.title() } else { "not Up" };
+        subject.says = format!("Recovered{failures} {length} {was}. {}", subject.says);
     }
     subject
 }
