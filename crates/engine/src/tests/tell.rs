@@ -1,178 +1,29 @@
 //! What becomes of digests and alerts, told from the outside: by the mails that a server took.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use collect::Clock;
-use futures_util::future::BoxFuture;
 use model::id::OwnerId;
 use model::scan::FailureCause;
 use model::time::Duration;
-use notify::address::Address;
 use notify::event::{Kind, Subscription};
-use notify::{Answer as Posted, Network, Trouble, Trust, smtp};
-use secrecy::SecretString;
-use store::destinations::Destination;
-use store::{destinations, digests, instances, outbox, owners};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use store::{digests, outbox, owners};
 
 use super::fake::Answer;
+use super::post::{self, Server, minute};
 use super::world::{World, entry, onboard};
-use crate::tell::{Context, Setup, alerts, digest, sender::Sender};
-
-/// A mail server that takes everything, or refuses by what it was told to answer to addressees.
-struct Server {
-    port: u16,
-    taken: Arc<Mutex<Vec<String>>>,
-    answers: Arc<Mutex<Option<&'static str>>>,
-    posts: Mutex<Vec<serde_json::Value>>,
-}
-
-impl Server {
-    async fn start() -> Arc<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let (taken, answers) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(None)));
-        let (mails, refusal) = (Arc::clone(&taken), Arc::clone(&answers));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&mails), Arc::clone(&refusal)));
-            }
-        });
-        Arc::new(Self { port, taken, answers, posts: Mutex::default() })
-    }
-
-    /// Message-IDs of the mails taken, in order.
-    fn ids(&self) -> Vec<String> {
-        let id = |mail: &String| {
-            let line = mail.lines().find_map(|l| l.strip_prefix("Message-ID: "));
-            line.expect("every mail has one").trim_matches(['<', '>']).to_owned()
-        };
-        self.taken.lock().expect("nobody panicked").iter().map(id).collect()
-    }
-
-    fn last(&self) -> String {
-        self.taken.lock().expect("nobody panicked").last().cloned().expect("a mail")
-    }
-
-    fn answer(&self, answer: Option<&'static str>) {
-        *self.answers.lock().expect("nobody panicked") = answer;
-    }
-}
-
-async fn serve(stream: TcpStream, taken: Arc<Mutex<Vec<String>>>, refusal: Arc<Mutex<Option<&'static str>>>) {
-    let mut stream = BufReader::new(stream);
-    drop(stream.write_all(b"220 here\r\n").await);
-    let mut line = String::new();
-    while let Ok(1..) = stream.read_line(&mut line).await {
-        let refused = *refusal.lock().expect("nobody panicked");
-        let answer = match line.get(..4).unwrap_or_default() {
-            "EHLO" => "250-here\r\n250 8BITMIME",
-            "RCPT" => refused.unwrap_or("250 yes"),
-            "DATA" => {
-                drop(stream.write_all(b"354 go on\r\n").await);
-                let mut mail = String::new();
-                while !mail.ends_with("\r\n.\r\n") {
-                    stream.read_line(&mut mail).await.expect("a mail");
-                }
-                taken.lock().expect("nobody panicked").push(mail);
-                "250 taken"
-            }
-            "QUIT" => return drop(stream.write_all(b"221 bye\r\n").await),
-            _ => "250 ok",
-        };
-        line.clear();
-        if stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Everything leads to the one server; webhooks are taken down.
-struct Lines(Arc<Server>);
-
-impl Network for Lines {
-    fn dial<'a>(&'a self, host: &'a str, _: u16) -> BoxFuture<'a, Result<TcpStream, Trouble>> {
-        Box::pin(async move {
-            if host == "away" {
-                return Err(Trouble::passing("away did not answer"));
-            }
-            #[expect(clippy::disallowed_methods, reason = "the test's own server")]
-            TcpStream::connect(("127.0.0.1", self.0.port)).await.map_err(|e| Trouble::passing(e.to_string()))
-        })
-    }
-
-    fn post<'a>(
-        &'a self,
-        _: &'a str,
-        _: Vec<(&'static str, String)>,
-        body: Vec<u8>,
-    ) -> BoxFuture<'a, Result<Posted, Trouble>> {
-        let value = serde_json::from_slice(&body).expect("JSON");
-        self.0.posts.lock().expect("nobody panicked").push(value);
-        Box::pin(async { Ok(Posted { status: 200, retry_after_seconds: None, says: String::new() }) })
-    }
-}
+use crate::tell::{Context, digest};
 
 fn teller(world: &World, server: &Arc<Server>, host: &str, node: &str) -> Arc<Context> {
-    let mail = smtp::Server {
-        host: host.to_owned(),
-        port: server.port,
-        security: smtp::Security::None,
-        login: None,
-        from: "parapet@example.com".parse().expect("an address"),
-        hello: "parapet.example.com".to_owned(),
-        seconds: 20,
-    };
-    let (_, draining) = watch::channel(false);
-    Arc::new(Context {
-        db: world.db.clone(),
-        catalog: Arc::clone(&world.catalog),
-        network: Arc::new(Lines(Arc::clone(server))),
-        trust: Trust::new(&[]).expect("authorities"),
-        clock: Arc::clone(&world.clock) as _,
-        setup: Setup {
-            mail: Some(mail),
-            admins: vec!["admins@example.com".to_owned()],
-            admin_zone: "UTC".to_owned(),
-            admin_minute: 480,
-            base: Some("https://parapet.example.com".to_owned()),
-            host: "parapet.example.com".to_owned(),
-            simulated: false,
-            node: node.to_owned(),
-        },
-        draining,
-        idle: Mutex::default(),
-    })
+    post::teller(&world.db, &world.catalog, &world.clock, server, (host, node))
 }
 
 async fn own(world: &World, id: &str, zone: &str) -> OwnerId {
-    let now = world.clock.now();
-    let owner = owners::Owner {
-        id: id.into(),
-        name: "Ada Berg".to_owned(),
-        email: format!("{id}@example.com"),
-        time_zone: zone.to_owned(),
-        active: true,
-        digest_minute: 480,
-        quiet: false,
-        created_at: now,
-        instances: 0,
-    };
-    owners::create(&world.db, &owner, now, entry("owner")).await.expect("new");
-    instances::assign_owner(&world.db, &world.id, Some(&owner.id), now, entry("assign"))
-        .await
-        .expect("onboarded");
-    owner.id
+    post::own(&world.db, &world.clock, &world.id, id, (zone, 480)).await
 }
 
-/// One minute of deciding and sending.
-async fn minute(context: &Arc<Context>) {
-    let now = context.now();
-    digest::look(context, now).await.expect("a database in memory");
-    alerts::look(context, now).await.expect("a database in memory");
-    Sender::new(Arc::clone(context)).settle().await.expect("a database in memory");
+async fn webhook(world: &World, subscription: Subscription) {
+    post::webhook(&world.db, &world.clock, subscription).await;
 }
 
 /// Lets time pass in steps of ten minutes, scanning and telling.
@@ -182,6 +33,19 @@ async fn pass(world: &mut World, context: &Arc<Context>, time: Duration) {
         world.pass(Duration::minutes(10)).await;
         minute(context).await;
     }
+}
+
+fn kinds(server: &Server) -> Vec<(String, String)> {
+    let posts = server.posts.lock().expect("nobody panicked");
+    posts
+        .iter()
+        .map(|p| {
+            (
+                p["kind"].as_str().unwrap_or_default().to_owned(),
+                p["title"].as_str().unwrap_or_default().to_owned(),
+            )
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -268,39 +132,6 @@ async fn an_address_that_is_refused_for_good_is_kept_and_told_elsewhere() {
     let posts = server.posts.lock().expect("nobody panicked").clone();
     assert_eq!(posts.len(), 1, "{posts:?}");
     assert_eq!(posts[0]["kind"], "digest_failed");
-}
-
-async fn webhook(world: &World, subscription: Subscription) {
-    let address = Address::Webhook {
-        url: "https://hooks.example.com/x".to_owned(),
-        secret: "0123456789abcdef".to_owned(),
-    };
-    let destination = Destination {
-        id: "d1".to_owned(),
-        name: "On call".to_owned(),
-        kind: address.kind().to_owned(),
-        shown: address.shown(),
-        subscription: serde_json::to_string(&subscription).expect("JSON"),
-        created_at: world.clock.now(),
-        paused: None,
-    };
-    let sealed = SecretString::from(serde_json::to_string(&address).expect("JSON"));
-    destinations::create(&world.db, &destination, &sealed, world.clock.now(), entry("destination"))
-        .await
-        .expect("new");
-}
-
-fn kinds(server: &Server) -> Vec<(String, String)> {
-    let posts = server.posts.lock().expect("nobody panicked");
-    posts
-        .iter()
-        .map(|p| {
-            (
-                p["kind"].as_str().unwrap_or_default().to_owned(),
-                p["title"].as_str().unwrap_or_default().to_owned(),
-            )
-        })
-        .collect()
 }
 
 #[tokio::test]
