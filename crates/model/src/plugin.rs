@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::shape;
 use crate::value::{Shape, Type};
 
@@ -29,3 +31,47 @@ pub static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
         ("grade", Type::String), // high | medium | low: the highest scope; unknown: a scope is not graded
     ]))
 });
+
+/// What an operator made of a plugin. One that was gone and comes back is not reviewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Review {
+    /// Nobody has looked.
+    #[default]
+    NotReviewed,
+    /// Looked at and kept.
+    Reviewed,
+    /// Its access was withdrawn at the vendor.
+    Revoked,
+}
+
+impl Review {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::NotReviewed, Self::Reviewed, Self::Revoked];
+
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotReviewed => "not_reviewed",
+            Self::Reviewed => "reviewed",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// What people read.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::NotReviewed => "Not reviewed",
+            Self::Reviewed => "Reviewed",
+            Self::Revoked => "Revoked",
+        }
+    }
+
+    /// Reads [`Review::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.as_str() == text)
+    }
+}

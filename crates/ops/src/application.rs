@@ -156,7 +156,10 @@ impl Ops {
             ("Low access".to_owned(), told(low, known, total)),
             (
                 "Not reviewed".to_owned(),
-                Some(count(plugins::Filter { review: Some(plugins::Review::NotReviewed), ..base }).await?),
+                Some(
+                    count(plugins::Filter { review: Some(model::plugin::Review::NotReviewed), ..base })
+                        .await?,
+                ),
             ),
         ];
         Ok(Some(inventory(scan, total, groups)))

@@ -18,7 +18,7 @@ use crate::findings::OPEN;
 use crate::identities::whose;
 use crate::lists::{ROWS, empty, facet, known_bool, known_text, known_time, paging, plain, sort};
 use crate::refusal::{Result, internal, store as from_store};
-use crate::reviews::{GRADES, PLUGIN_KINDS, review_view, stored_review};
+use crate::reviews::{GRADES, PLUGIN_KINDS, review_view};
 use crate::{Ops, lists};
 
 impl Ops {
@@ -425,7 +425,7 @@ pub(crate) fn plugin_filter(query: &PluginsQuery) -> plugins::Filter {
         app: query.app.clone(),
         plugin_kind: query.kind.clone(),
         grade: query.grade.clone(),
-        review: query.review.map(stored_review),
+        review: query.review,
         same: query.same.clone(),
         user: query.user.clone(),
         with_findings: query.risk.as_deref().filter(|r| *r == "risky").map(|_| true),

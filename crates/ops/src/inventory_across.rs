@@ -14,7 +14,7 @@ use store::{Order, accounts, directories, people, plugins};
 
 use crate::lists::{self, ROWS, empty, facet, known_text, paging, sort};
 use crate::refusal::{Result, internal, invalid, must_be_admin, not_found, store as from_store};
-use crate::reviews::{GRADES, PLUGIN_KINDS, stored_review};
+use crate::reviews::{GRADES, PLUGIN_KINDS};
 use crate::{Ops, audit};
 
 /// Accounts of one person that a page shows; more are in the list, filtered by the person.
@@ -46,7 +46,7 @@ pub(crate) fn party_filter(query: &PartiesQuery) -> across::Filter {
         owner: None,
         plugin_kind: query.kind.clone(),
         grade: query.grade.clone(),
-        review: query.review.map(stored_review),
+        review: query.review,
         text: query.search.clone().filter(|s| !s.trim().is_empty()),
     }
 }
@@ -247,7 +247,7 @@ impl Ops {
             format!("{name} of {}", plugin.instance_name),
             detail,
         );
-        let reviewed = plugins::Reviewed { review: stored_review(review), note, by: &actor.name };
+        let reviewed = plugins::Reviewed { review, note, by: &actor.name };
         plugins::review(self.db(), instance, id, reviewed, self.now(), entry).await.map_err(from_store)?;
         self.refreshed(instance).await
     }

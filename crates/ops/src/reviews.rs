@@ -1,4 +1,4 @@
-//! Reviews of plugins, between what is stored and what is shown.
+//! Reviews of plugins as pages show them, and the words of their filters.
 
 use model::view::{Review, ReviewView};
 use store::plugins;
@@ -16,24 +16,11 @@ pub(crate) const PLUGIN_KINDS: [(&str, &str); 7] = [
     ("bot", "Bot"),
 ];
 
-pub(crate) const fn stored_review(review: Review) -> plugins::Review {
-    match review {
-        Review::NotReviewed => plugins::Review::NotReviewed,
-        Review::Reviewed => plugins::Review::Reviewed,
-        Review::Revoked => plugins::Review::Revoked,
-    }
-}
-
 pub(crate) fn review_view(p: &plugins::Plugin) -> ReviewView {
-    let state = match p.review {
-        plugins::Review::NotReviewed => Review::NotReviewed,
-        plugins::Review::Reviewed => Review::Reviewed,
-        plugins::Review::Revoked => Review::Revoked,
-    };
     let seen_since = p.reviewed.as_ref().is_some_and(|(at, _)| p.last_seen_at > *at);
     ReviewView {
-        state,
-        still_there: state == Review::Revoked && seen_since && p.gone_at.is_none(),
+        state: p.review,
+        still_there: p.review == Review::Revoked && seen_since && p.gone_at.is_none(),
         reviewed: p.reviewed.clone(),
         note: p.review_note.clone(),
     }

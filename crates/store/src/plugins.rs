@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::id::{AppId, CheckId, InstanceId, OwnerId};
-use model::plugin::SHAPE;
+use model::plugin::{Review, SHAPE};
 use model::time::Timestamp;
 use model::value::Record;
 use serde::{Deserialize, Serialize};
@@ -104,40 +104,6 @@ pub struct Plugin {
     pub same: String,
     /// Open findings whose resource it is.
     pub findings: u64,
-}
-
-/// What an operator made of a plugin. One that was gone and comes back is not reviewed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Review {
-    /// Nobody has looked.
-    #[default]
-    NotReviewed,
-    /// Looked at and kept.
-    Reviewed,
-    /// Its access was withdrawn at the vendor.
-    Revoked,
-}
-
-impl Review {
-    /// Every state.
-    pub const ALL: [Self; 3] = [Self::NotReviewed, Self::Reviewed, Self::Revoked];
-
-    /// The stable word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotReviewed => "not_reviewed",
-            Self::Reviewed => "reviewed",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// Reads [`Review::as_str`] back.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.as_str() == text)
-    }
 }
 
 /// What a list of plugins is narrowed to. Gone ones are left out unless asked for.

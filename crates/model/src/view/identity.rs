@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Cut, EmptyState, Facet, InstanceRef, Known, Paging};
+use super::{Cut, EmptyState, Facet, InstanceRef, Known, Paging, Review};
 use crate::finding::Severity;
 use crate::id::{AppId, DirectoryId, FindingId, InstanceId};
 use crate::identity::{Match, State};
@@ -270,50 +270,6 @@ pub struct ExceptionRow {
     pub finding: super::FindingRow,
     /// The exception.
     pub exception: ExceptionView,
-}
-
-/// What an operator made of a plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Review {
-    /// Nobody has looked.
-    #[default]
-    NotReviewed,
-    /// Looked at and kept.
-    Reviewed,
-    /// Its access was withdrawn at the vendor.
-    Revoked,
-}
-
-impl Review {
-    /// Every state.
-    pub const ALL: [Self; 3] = [Self::NotReviewed, Self::Reviewed, Self::Revoked];
-
-    /// The stable word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotReviewed => "not_reviewed",
-            Self::Reviewed => "reviewed",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// What people read.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::NotReviewed => "Not reviewed",
-            Self::Reviewed => "Reviewed",
-            Self::Revoked => "Revoked",
-        }
-    }
-
-    /// Reads [`Review::as_str`] back.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.as_str() == text)
-    }
 }
 
 /// A review with who, when and why.

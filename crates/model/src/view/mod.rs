@@ -33,6 +33,8 @@ pub use run::*;
 pub use settings::*;
 pub use status::*;
 
+pub use crate::plugin::Review;
+
 use serde::Serialize;
 
 /// A value of the tenant as far as it is known.

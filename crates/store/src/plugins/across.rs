@@ -1,12 +1,12 @@
 //! The same third party over all instances, in one row.
 
 use model::id::{AppId, OwnerId};
-use model::plugin::SHAPE;
+use model::plugin::{Review, SHAPE};
 use model::time::Timestamp;
 use model::value::Record;
 use serde::{Deserialize, Serialize};
 
-use super::{GRADES, Review};
+use super::GRADES;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::page::{Cut, Key, List, Order, Page};

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use model::diagnosis::Warning;
 use model::finding::{CheckTally, Drift, FindingState, Outcome, Severity};
 use model::id::{CheckId, FindingId};
+use model::plugin::Review;
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::time::{Duration, Timestamp};
 use model::value::Value;
@@ -174,15 +175,15 @@ on_both! {
         let id = onboard(&f.db, "a", &[kind]).await;
         let all = [plugin("1", "Deployer", "high"), plugin("2", "Linter", "unknown")];
         run_with(&f.db, &id, kind, min(1), |c| c.plugins = all_of(&all)).await;
-        let reviewed = plugins::Reviewed { review: plugins::Review::Reviewed, note: "", by: "ada" };
+        let reviewed = plugins::Reviewed { review: Review::Reviewed, note: "", by: "ada" };
         for p in ["1", "2"] {
             plugins::review(&f.db, &id, p, reviewed, min(2), audit("review")).await.unwrap();
         }
         run_with(&f.db, &id, kind, min(3), |c| c.plugins = all_of(&all[..1])).await;
         run_with(&f.db, &id, kind, min(4), |c| c.plugins = all_of(&all)).await;
         let (one, two) = (plugins::get(&f.db, &id, "1").await.unwrap(), plugins::get(&f.db, &id, "2").await.unwrap());
-        assert_eq!((one.review, one.reviewed), (plugins::Review::Reviewed, Some((min(2), "ada".to_owned()))));
-        assert_eq!((two.review, two.reviewed), (plugins::Review::NotReviewed, None));
+        assert_eq!((one.review, one.reviewed), (Review::Reviewed, Some((min(2), "ada".to_owned()))));
+        assert_eq!((two.review, two.reviewed), (Review::NotReviewed, None));
         let n = numbers::of(&f.db, &id, min(0)).await.unwrap();
         assert_eq!((n.plugins, n.plugins_unreviewed), (2, 1));
         let ungraded = plugins::Filter { grade: Some("unknown".to_owned()), ..plugins::Filter::default() };

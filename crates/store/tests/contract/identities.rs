@@ -2,6 +2,7 @@
 
 use model::id::{DirectoryId, InstanceId};
 use model::identity::{Identity, IdentityKey, MAX_AGE, State};
+use model::plugin::Review;
 use model::scan::ScanKind;
 use model::time::{Duration, Timestamp};
 use model::value::{Record, Value};
@@ -248,11 +249,11 @@ on_both! {
         let party = &all[0];
         let told = (party.plugins, party.instances, party.unreviewed, party.users, party.grade.as_str());
         assert_eq!(told, (2, 2, 2, 3, "high"));
-        let reviewed = plugins::Reviewed { review: plugins::Review::Reviewed, note: "asked", by: "ada" };
+        let reviewed = plugins::Reviewed { review: Review::Reviewed, note: "asked", by: "ada" };
         plugins::review(&f.db, &a, "1", reviewed, min(2), audit("review")).await.unwrap();
         let one = plugins::get(&f.db, &a, "1").await.unwrap();
         assert_eq!((one.review_note.as_str(), one.same.as_str()), ("asked", party.same.as_str()));
-        let reviewed = across::Filter { review: Some(plugins::Review::Reviewed), ..Default::default() };
+        let reviewed = across::Filter { review: Some(Review::Reviewed), ..Default::default() };
         assert_eq!(list(reviewed).await[0].unreviewed, 1);
         let of_it = plugins::Filter { same: Some(party.same.clone()), ..Default::default() };
         assert_eq!(plugins::count(&f.db, &of_it).await.unwrap(), 2);
@@ -271,7 +272,7 @@ on_both! {
         run_with(&f.db, &a, kind, min(3), |c| c.plugins = all_of(&less)).await;
         assert_eq!(plugins::count(&f.db, &of_bob).await.unwrap(), 1);
         let again = plugins::get(&f.db, &a, "1").await.unwrap();
-        assert_eq!(again.review, plugins::Review::Reviewed);
+        assert_eq!(again.review, Review::Reviewed);
     }
 
     async fn an_exception_that_has_ended_brings_its_finding_back_once(f: Fixture) {
