@@ -419,6 +419,15 @@ pub(crate) fn account_order(query: &AccountsQuery) -> (accounts::Sort, store::Or
     }
 }
 
+/// The order of a file. It does not hold the number of findings, by which the page is sorted unless told otherwise, and no
+/// index does: such a file goes by user name.
+pub(crate) fn exported_order(query: &AccountsQuery) -> (accounts::Sort, store::Order) {
+    match account_order(query) {
+        (accounts::Sort::Findings, _) => (accounts::Sort::Username, store::Order::Ascending),
+        asked => asked,
+    }
+}
+
 pub(crate) fn plugin_filter(query: &PluginsQuery) -> plugins::Filter {
     plugins::Filter {
         instance: query.instance.clone(),

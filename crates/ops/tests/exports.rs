@@ -6,10 +6,11 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use futures_util::StreamExt as _;
 use model::finding::{FindingState, Severity};
 use model::id::InstanceId;
 use model::scan::{FailureCause, RunOutcome, ScanKind};
-use model::view::{FindingsQuery, RefusalKind};
+use model::view::{AccountsQuery, Cut, FindingsQuery, RefusalKind};
 use ops::FindingsFormat as Format;
 use serde_json::Value;
 use store::runs::Gap;
@@ -193,4 +194,50 @@ async fn a_second_run_without_a_change_exports_the_same_identities() {
     let run = sarif(&bed, &FindingsQuery::default()).await;
     assert_ne!(resources(&run["results"]), resources(&serde_json::json!([])));
     assert!(resources(&run["results"]).contains("elsewhere"));
+}
+
+/// The file is made while it is read: in pieces of a few rows, and a finding or account that is gone when its turn comes is
+/// not in it any more.
+#[tokio::test]
+async fn a_file_is_made_while_it_is_read() {
+    const ROWS: usize = 2_300;
+    let bed = bed().await;
+    let acme = bed.onboard("acme").await;
+    bed.run_accounts(&acme, ROWS).await;
+    let query = AccountsQuery {
+        cut: Cut { sort: Some("username".to_owned()), ..Cut::default() },
+        ..AccountsQuery::default()
+    };
+    let export = async || {
+        bed.ops.export_accounts(&ops::command_line(), &query, ops::Format::Csv).await.expect("a stream")
+    };
+    let lines = |chunk: &[u8]| chunk.iter().filter(|b| **b == b'\n').count();
+    let whole: Vec<Vec<u8>> = export().await.map(|chunk| chunk.expect("a chunk")).collect().await;
+    assert!(whole.iter().all(|chunk| lines(chunk) <= 200), "no chunk is more than a batch");
+    let text = String::from_utf8(whole.concat()).expect("text");
+    let people: Vec<&str> = text.lines().skip(1).map(|l| l.split(',').nth(6).expect("a column")).collect();
+    let wanted: Vec<String> = (0..ROWS).map(|n| format!("person-{n:06}")).collect();
+    assert_eq!(people, wanted, "every account once, in order, over several stretches");
+
+    let mut begun = export().await;
+    let mut read = 0;
+    while read < 1_001 {
+        read += lines(&begun.next().await.expect("more").expect("a chunk"));
+    }
+    bed.run_accounts(&acme, 0).await;
+    while let Some(chunk) = begun.next().await {
+        read += lines(&chunk.expect("a chunk"));
+    }
+    assert_eq!(read, 1_001, "what nobody had asked for yet was not read before");
+
+    let results: Vec<_> = (0..ROWS).map(|n| failing(&format!("repository-{n:06}"))).collect();
+    bed.run(&acme, ScanKind::Config, RunOutcome::Succeeded, &results, &[], &[]).await;
+    for format in Format::ALL {
+        let stream = bed.ops.export_findings(&ops::command_line(), &FindingsQuery::default(), format).await;
+        let pieces: Vec<usize> =
+            stream.expect("a stream").map(|piece| piece.expect("a piece").len()).collect().await;
+        assert!(pieces.len() > 4, "{format:?} comes in pieces");
+        // The head of SARIF holds the catalogue's checks, however many findings there are.
+        assert!(pieces[1..].iter().all(|n| *n < 80_000), "{format:?}: {pieces:?}");
+    }
 }

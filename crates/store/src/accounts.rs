@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::page::{Cut, Key, List, Order, Page};
+use crate::page::{Cut, Key, List, Order, Page, Stretch};
 use crate::runs::Subjects;
 use crate::scans::Held;
 use crate::sql::{Arg, Batch, Row, Select, Tx, args, like, statements};
@@ -177,6 +177,31 @@ pub async fn list(
     listing(sort, order, &|s| narrow(s, filter)).page(db, cut, read).await
 }
 
+/// A stretch of the same list for whoever walks all of it, by ids that mean something to [`of_ids`] only. By user name an index
+/// leads from each stretch to the next; by anything else each stretch costs a look at the whole list.
+///
+/// # Errors
+/// As [`list`].
+pub async fn ids(
+    db: &Db,
+    filter: &Filter,
+    sort: Sort,
+    order: Order,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Stretch<String>, StoreError> {
+    listing(sort, order, &|s| narrow(s, filter)).ids(db, after, limit).await
+}
+
+/// The accounts of a stretch, in its order; without those that are gone or that the filter does not find any more.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_ids(db: &Db, filter: &Filter, ids: &[String]) -> Result<Vec<Account>, StoreError> {
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    listing(Sort::default(), Order::default(), &|s| narrow(s, filter)).of_ids(db, &ids, read).await
+}
+
 /// How many accounts the filter finds.
 ///
 /// # Errors
@@ -256,7 +281,7 @@ fn row(db: &Db, held: &Held, r: &Record, id: String, at: Timestamp) -> Result<Ve
     ])
 }
 
-fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
+pub(crate) fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
     List {
         name: "accounts::list",
         columns: account_columns!(),
@@ -274,7 +299,7 @@ fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> L
     }
 }
 
-fn narrow(s: &mut Select, filter: &Filter) {
+pub(crate) fn narrow(s: &mut Select, filter: &Filter) {
     s.push(if filter.gone { " AND a.gone_at IS NOT NULL" } else { " AND a.gone_at IS NULL" });
     if let Some(instance) = &filter.instance {
         s.push(" AND a.instance_id = ").bind(instance);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{self, Entry};
 use crate::db::{Db, What};
 use crate::error::StoreError;
-use crate::page::{Cut, Key, List, Order, Page};
+use crate::page::{Cut, Key, List, Order, Page, Stretch};
 use crate::sql::{Row, Select, args, like, statements, to_json};
 
 pub(crate) mod apply;
@@ -176,8 +176,9 @@ pub async fn list(
     listing(sort, order, &|s| narrow(s, filter)).page(db, cut, read).await
 }
 
-/// A page of the same list, ids only. Sorting whole rows costs the more the longer the list is, and once a page; whoever
-/// walks a whole list asks for many ids at once and reads the rows with [`of_ids`].
+/// A stretch of the same list for whoever walks all of it. By severity an index leads from each stretch to the next; by
+/// anything else each stretch costs a look at the whole list, so many ids are asked for at once and the rows are read
+/// with [`of_ids`].
 ///
 /// # Errors
 /// As [`list`].
@@ -186,11 +187,10 @@ pub async fn ids(
     filter: &Filter,
     sort: Sort,
     order: Order,
-    cut: Cut<'_>,
-) -> Result<Page<FindingId>, StoreError> {
-    let narrow = |s: &mut Select| narrow(s, filter);
-    let listing = List { name: "findings::ids", columns: "f.id", ..listing(sort, order, &narrow) };
-    listing.page(db, cut, |row| row.id("id")).await
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Stretch<FindingId>, StoreError> {
+    listing(sort, order, &|s| narrow(s, filter)).ids(db, after, limit).await
 }
 
 /// The findings with these ids, in their order; without those that are gone or that the filter does not find any more.
@@ -198,18 +198,8 @@ pub async fn ids(
 /// # Errors
 /// When the database cannot be read.
 pub async fn of_ids(db: &Db, filter: &Filter, ids: &[FindingId]) -> Result<Vec<Finding>, StoreError> {
-    let mut found = BTreeMap::new();
-    for chunk in ids.chunks(CHUNK) {
-        let mut s = Select::new("findings::of_ids", concat!("SELECT ", finding_columns!(), finding_from!()));
-        narrow(&mut s, filter);
-        s.push(" AND f.id IN (").bind_list(chunk.iter().map(FindingId::as_str));
-        let (text, args) = s.finish();
-        for row in db.0.pool.rows(text, args).await? {
-            let finding = read(&row)?;
-            found.insert(finding.id.clone(), finding);
-        }
-    }
-    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    let ids: Vec<&str> = ids.iter().map(FindingId::as_str).collect();
+    listing(Sort::default(), Order::default(), &|s| narrow(s, filter)).of_ids(db, &ids, read).await
 }
 
 /// How many findings the filter finds.
@@ -348,7 +338,7 @@ pub async fn counts_by_check(db: &Db) -> Result<BTreeMap<CheckId, (u64, u64)>, S
     rows.iter().map(|row| Ok((row.id("check_id")?, (row.count("n")?, row.count("instances")?)))).collect()
 }
 
-fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
+pub(crate) fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
     List {
         name: "findings::list",
         columns: finding_columns!(),
@@ -368,7 +358,7 @@ fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> L
     }
 }
 
-fn narrow(s: &mut Select, filter: &Filter) {
+pub(crate) fn narrow(s: &mut Select, filter: &Filter) {
     if let Some(instance) = &filter.instance {
         s.push(" AND f.instance_id = ").bind(instance);
     }

@@ -41,7 +41,7 @@ mod subjects;
 
 pub use db::{Backend, Change, Db, Options, What};
 pub use error::StoreError;
-pub use page::{Cut, Order, Page};
+pub use page::{Cut, Order, Page, Stretch};
 pub use seal::{Context, SealingKey};
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Keyset paging, shared by all lists.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,16 @@ pub struct Page<T> {
     pub previous: Option<String>,
     /// Rows that the filter finds in all, on all pages.
     pub total: u64,
+}
+
+/// A stretch of a list that somebody walks from end to end: which rows, in order, and where the next stretch begins.
+/// Nothing is counted, so that the whole walk costs what its rows cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch<I> {
+    /// The rows' ids.
+    pub ids: Vec<I>,
+    /// Where the next stretch begins. `None`: this was the last.
+    pub next: Option<String>,
 }
 
 /// Which page: the first, the one after a row, or the one before a row.
@@ -122,6 +134,9 @@ impl From<PlaceKey> for Arg {
     }
 }
 
+/// Ids in one statement.
+const CHUNK: usize = 500;
+
 /// A list: what is read, from where, narrowed to what, sorted by what.
 pub(crate) struct List<'a> {
     /// For errors.
@@ -164,7 +179,7 @@ impl List<'_> {
         let backwards = cut.after.is_none() && cut.before.is_some();
         let order = if backwards { self.order.reversed() } else { self.order };
         let from = cut.after.or(cut.before).map(|c| Place::read(c, self.key)).transpose()?;
-        let (text, args) = self.select(from, order, i64::from(cut.limit) + 1).finish();
+        let (text, args) = self.select(self.columns, from, order, i64::from(cut.limit) + 1).finish();
         let mut rows = db.0.pool.rows(text, args).await?;
         let limit = usize::try_from(cut.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
@@ -172,10 +187,7 @@ impl List<'_> {
         if backwards {
             rows.reverse();
         }
-        let place = |row: Option<&Row>| match row {
-            Some(row) => Place::of(row, self.key)?.write().map(Some),
-            None => Ok(None),
-        };
+        let place = |row: Option<&Row>| self.place(row);
         let (has_next, has_previous) = if backwards { (true, more) } else { (more, cut.after.is_some()) };
         Ok(Page {
             next: if has_next { place(rows.last())? } else { None },
@@ -185,10 +197,71 @@ impl List<'_> {
         })
     }
 
-    fn select(&self, from: Option<Place>, order: Order, limit: i64) -> Select {
+    /// The ids of one stretch, after a [`Stretch::next`] or from the beginning.
+    pub(crate) async fn ids<I: From<String>>(
+        &self,
+        db: &Db,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Stretch<I>, StoreError> {
+        let from = after.map(|c| Place::read(c, self.key)).transpose()?;
+        let (text, args) = self.select(self.id, from, self.order, i64::from(limit) + 1).finish();
+        let mut rows = db.0.pool.rows(text, args).await?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Ok(Stretch {
+            next: if more { self.place(rows.last())? } else { None },
+            ids: rows.iter().map(|row| row.id("sort_id")).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The rows with these ids, in their order; without those that are gone or that the filter does not find any more.
+    pub(crate) async fn of_ids<T>(
+        &self,
+        db: &Db,
+        ids: &[&str],
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = BTreeMap::new();
+        for chunk in ids.chunks(CHUNK) {
+            let (text, args) = self.select_of(chunk).finish();
+            for row in db.0.pool.rows(text, args).await? {
+                found.insert(row.get::<String>("sort_id")?, read(&row)?);
+            }
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(*id)).collect())
+    }
+
+    fn place(&self, row: Option<&Row>) -> Result<Option<String>, StoreError> {
+        match row {
+            Some(row) => Place::of(row, self.key)?.write().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Beginning with the ids, which CROSS JOIN tells SQLite: after `IN` it would rather read all rows of the instance that
+    /// the filter names, once a batch of ids.
+    fn select_of(&self, ids: &[&str]) -> Select {
+        let mut s = Select::new(self.name, "WITH wanted (id) AS (VALUES ");
+        for (n, id) in ids.iter().enumerate() {
+            s.push(if n == 0 { "(" } else { ", (" }).bind(*id).push(")");
+        }
+        s.push(") SELECT ")
+            .push(self.columns)
+            .push(", ")
+            .push(self.id)
+            .push(" AS sort_id FROM wanted CROSS JOIN ");
+        s.push(self.from.strip_prefix(" FROM ").unwrap_or(self.from));
+        (self.narrow)(&mut s);
+        s.push(" AND ").push(self.id).push(" = wanted.id");
+        s
+    }
+
+    fn select(&self, columns: &'static str, from: Option<Place>, order: Order, limit: i64) -> Select {
         let key = self.key.expression();
         let mut s = Select::new(self.name, "SELECT ");
-        s.push(self.columns).push(", ").push(key).push(" AS sort_key, ").push(self.id).push(" AS sort_id");
+        s.push(columns).push(", ").push(key).push(" AS sort_key, ").push(self.id).push(" AS sort_id");
         s.push(self.from);
         (self.narrow)(&mut s);
         let (than, direction) = match order {
@@ -196,12 +269,94 @@ impl List<'_> {
             Order::Descending => (" < ", " DESC"),
         };
         if let Some(Place(value, id)) = from {
-            s.push(" AND (").push(key).push(than).bind(value.clone());
-            s.push(" OR (").push(key).push(" = ").bind(value);
-            s.push(" AND ").push(self.id).push(than).bind(id).push("))");
+            // As one comparison: both databases begin to read an index there. With OR they would skip what is before.
+            s.push(" AND (").push(key).push(", ").push(self.id).push(")").push(than);
+            s.push("(").bind(value).push(", ").bind(id).push(")");
         }
         s.push(" ORDER BY ").push(key).push(direction).push(", ").push(self.id).push(direction);
         s.push(" LIMIT ").bind(limit);
         s
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::finding::FindingState;
+    use model::id::InstanceId;
+    use model::time::Timestamp;
+
+    use super::*;
+    use crate::tests::Counting;
+    use crate::{Options, SealingKey, accounts, findings, plugins};
+
+    async fn plan(db: &Db, select: Select) -> Vec<String> {
+        let (text, args) = select.explained().finish();
+        let rows = db.0.pool.rows(text, args).await.expect("a plan");
+        rows.iter().map(|row| row.get("detail").expect("a line")).collect()
+    }
+
+    /// The plans of the first stretch, of a later one, and of the rows of one.
+    async fn plans(db: &Db, list: &List<'_>) -> [Vec<String>; 3] {
+        let value = match list.key {
+            Key::Int(_) => PlaceKey::Int(2),
+            Key::Text(_) => PlaceKey::Text("m".to_owned()),
+        };
+        let ids: Vec<String> = (0..200).map(|n| n.to_string()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        [
+            plan(db, list.select(list.id, None, list.order, 2_001)).await,
+            plan(db, list.select(list.id, Some(Place(value, "x".to_owned())), list.order, 2_001)).await,
+            plan(db, list.select_of(&ids)).await,
+        ]
+    }
+
+    /// A walk of n rows costs n only where no stretch sorts, or reads again what came before it.
+    #[tokio::test]
+    async fn an_index_leads_from_each_stretch_to_the_next() {
+        let key = SealingKey::from_bytes(vec![7; 32]).expect("32 bytes");
+        let entropy = Arc::new(Counting::default());
+        let db = Db::open("sqlite::memory:", &key, entropy, Timestamp(0), Options::default()).await;
+        let db = db.expect("opens");
+        let one = Some(InstanceId::new("i-1"));
+        let open = vec![FindingState::New, FindingState::InProgress];
+        for instance in [None, one] {
+            let f =
+                findings::Filter { instance: instance.clone(), states: open.clone(), ..Default::default() };
+            let a = accounts::Filter { instance: instance.clone(), ..Default::default() };
+            let p = plugins::Filter { instance: instance.clone(), ..Default::default() };
+            let narrow_findings = |s: &mut Select| findings::narrow(s, &f);
+            let narrow_accounts = |s: &mut Select| accounts::narrow(s, &a);
+            let narrow_plugins = |s: &mut Select| plugins::narrow(s, &p);
+            let lists = [
+                (
+                    findings::listing(findings::Sort::Severity, Order::Descending, &narrow_findings),
+                    "(severity,id)<",
+                ),
+                (
+                    accounts::listing(accounts::Sort::Username, Order::Ascending, &narrow_accounts),
+                    "(username_sort,uid)>",
+                ),
+                (plugins::listing(plugins::Sort::Grade, Order::Descending, &narrow_plugins), "(grade,uid)<"),
+            ];
+            for (list, begins) in &lists {
+                let [first, later, rows] = plans(&db, list).await;
+                for plan in [&first, &later, &rows] {
+                    assert!(!plan.iter().any(|l| l.contains("TEMP B-TREE")), "{}: {plan:#?}", list.name);
+                }
+                assert!(later.iter().any(|l| l.contains(begins)), "{}: {later:#?}", list.name);
+                let by_id = rows.iter().any(|l| {
+                    l.contains("id=?") && l.contains("sqlite_autoindex") && !l.contains("instances")
+                });
+                assert!(by_id, "{}: {rows:#?}", list.name);
+            }
+        }
+        // What the test would say of a sort that no index serves.
+        let filter = accounts::Filter::default();
+        let narrow = |s: &mut Select| accounts::narrow(s, &filter);
+        let list = accounts::listing(accounts::Sort::LastActive, Order::Ascending, &narrow);
+        let [first, ..] = plans(&db, &list).await;
+        assert!(first.iter().any(|l| l.contains("TEMP B-TREE")), "{first:#?}");
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{self, Entry};
 use crate::db::{Db, What};
 use crate::error::StoreError;
-use crate::page::{Cut, Key, List, Order, Page};
+use crate::page::{Cut, Key, List, Order, Page, Stretch};
 use crate::runs::Subjects;
 use crate::scans::Held;
 use crate::sql::{Arg, Batch, Row, Select, Tx, args, like, statements};
@@ -172,6 +172,31 @@ pub async fn list(
     listing(sort, order, &|s| narrow(s, filter)).page(db, cut, read).await
 }
 
+/// A stretch of the same list for whoever walks all of it, by ids that mean something to [`of_ids`] only. By grade an index
+/// leads from each stretch to the next; by anything else each stretch costs a look at the whole list.
+///
+/// # Errors
+/// As [`list`].
+pub async fn ids(
+    db: &Db,
+    filter: &Filter,
+    sort: Sort,
+    order: Order,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Stretch<String>, StoreError> {
+    listing(sort, order, &|s| narrow(s, filter)).ids(db, after, limit).await
+}
+
+/// The plugins of a stretch, in its order; without those that are gone or that the filter does not find any more.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_ids(db: &Db, filter: &Filter, ids: &[String]) -> Result<Vec<Plugin>, StoreError> {
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    listing(Sort::default(), Order::default(), &|s| narrow(s, filter)).of_ids(db, &ids, read).await
+}
+
 /// How many plugins the filter finds.
 ///
 /// # Errors
@@ -289,7 +314,7 @@ pub async fn review(
     Ok(())
 }
 
-fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
+pub(crate) fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
     List {
         name: "plugins::list",
         columns: plugin_columns!(),
@@ -307,7 +332,7 @@ fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> L
     }
 }
 
-fn narrow(s: &mut Select, filter: &Filter) {
+pub(crate) fn narrow(s: &mut Select, filter: &Filter) {
     s.push(if filter.gone { " AND p.gone_at IS NOT NULL" } else { " AND p.gone_at IS NULL" });
     if let Some(instance) = &filter.instance {
         s.push(" AND p.instance_id = ").bind(instance);

@@ -18,11 +18,12 @@ statements! {
 }
 
 /// Every version's text, oldest first. A released one is never edited.
-const VERSIONS: [&str; 4] = [
+const VERSIONS: [&str; 5] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_notifications.sql"),
     include_str!("migrations/0003_identities.sql"),
     include_str!("migrations/0004_renewals.sql"),
+    include_str!("migrations/0005_walks.sql"),
 ];
 
 /// The newest version this program knows.

@@ -467,6 +467,13 @@ impl Select {
         self.push(")")
     }
 
+    /// The same as a question how SQLite would answer it.
+    #[cfg(test)]
+    pub(crate) fn explained(mut self) -> Self {
+        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+        self
+    }
+
     /// The statement and its binds.
     pub(crate) fn finish(self) -> (Text, Vec<Arg>) {
         (Text { name: self.name, text: AssertSqlSafe(self.text).into_sql_str(), keep: true }, self.args)

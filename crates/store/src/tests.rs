@@ -56,6 +56,7 @@ const BATCHES: [Batch; 8] = [
 ];
 
 /// Counts; good for ids and nonces of one test, for nothing else.
+#[derive(Default)]
 pub(crate) struct Counting(AtomicU64);
 
 impl Entropy for Counting {

@@ -1,11 +1,12 @@
 //! Lists over all applications as files: people, third parties, users of plugins, exceptions.
 
+use model::id::FindingId;
 use model::view::{Actor, ExceptionsQuery, Known, PartiesQuery, PeopleQuery, PluginUsersQuery};
 use serde_json::{Value, json};
 use store::plugins::across;
-use store::{findings, people};
+use store::{Stretch, findings, people};
 
-use super::{Export, Format, batch, table};
+use super::{Export, Format, Later, STRETCH, groups, paged, table, walked};
 use crate::Ops;
 use crate::inventory_across::{
     party_filter, party_order, party_row, people_filter, people_order, user_filter, user_order,
@@ -80,10 +81,10 @@ impl Ops {
     /// As [`Ops::export_findings`].
     pub async fn export_people(&self, _actor: &Actor, query: &PeopleQuery, format: Format) -> Result<Export> {
         let (filter, (column, order), ops) = (people_filter(query), people_order(query), self.clone());
-        Ok(table(format, &PEOPLE, move |after| {
+        let read = move |after: Option<String>| -> Later<(Vec<Value>, Option<String>)> {
             let (ops, filter) = (ops.clone(), filter.clone());
             Box::pin(async move {
-                let page = people::list(ops.db(), &filter, column, order, batch(after.as_deref())).await;
+                let page = people::list(ops.db(), &filter, column, order, groups(after.as_deref())).await;
                 let page = page.map_err(from_store)?;
                 let row = |p: people::Person| {
                     let severity = p.worst.map(model::finding::Severity::as_str);
@@ -101,7 +102,8 @@ impl Ops {
                 };
                 Ok((page.rows.into_iter().map(row).collect(), page.next))
             })
-        }))
+        };
+        Ok(table(format, &PEOPLE, paged(read)))
     }
 
     /// The third parties that the filter leaves.
@@ -115,10 +117,10 @@ impl Ops {
         format: Format,
     ) -> Result<Export> {
         let (filter, (column, order), ops) = (party_filter(query), party_order(query), self.clone());
-        Ok(table(format, &PARTIES, move |after| {
+        let read = move |after: Option<String>| -> Later<(Vec<Value>, Option<String>)> {
             let (ops, filter) = (ops.clone(), filter.clone());
             Box::pin(async move {
-                let page = across::list(ops.db(), &filter, column, order, batch(after.as_deref())).await;
+                let page = across::list(ops.db(), &filter, column, order, groups(after.as_deref())).await;
                 let page = page.map_err(from_store)?;
                 let row = |p: across::Party| {
                     let p = party_row(p);
@@ -140,7 +142,8 @@ impl Ops {
                 };
                 Ok((page.rows.into_iter().map(row).collect(), page.next))
             })
-        }))
+        };
+        Ok(table(format, &PARTIES, paged(read)))
     }
 
     /// The users of plugins that the filter leaves.
@@ -154,10 +157,10 @@ impl Ops {
         format: Format,
     ) -> Result<Export> {
         let (filter, (column, order), ops) = (user_filter(query), user_order(query), self.clone());
-        Ok(table(format, &USERS, move |after| {
+        let read = move |after: Option<String>| -> Later<(Vec<Value>, Option<String>)> {
             let (ops, filter) = (ops.clone(), filter.clone());
             Box::pin(async move {
-                let page = across::users(ops.db(), &filter, column, order, batch(after.as_deref())).await;
+                let page = across::users(ops.db(), &filter, column, order, groups(after.as_deref())).await;
                 let page = page.map_err(from_store)?;
                 let row = |user: across::User| {
                     let u = ops.plugin_user_row(user);
@@ -176,7 +179,8 @@ impl Ops {
                 };
                 Ok((page.rows.into_iter().map(row).collect(), page.next))
             })
-        }))
+        };
+        Ok(table(format, &USERS, paged(read)))
     }
 
     /// The exceptions that the filter leaves.
@@ -190,35 +194,47 @@ impl Ops {
         format: Format,
     ) -> Result<Export> {
         let filter = crate::exceptions::filter(query, self.now());
-        let ((column, order), ops) = (crate::exceptions::order(query), self.clone());
-        Ok(table(format, &EXCEPTIONS, move |after| {
+        let (column, order) = crate::exceptions::order(query);
+        let (ops, wanted) = (self.clone(), filter.clone());
+        let ids = move |after: Option<String>| -> Later<Stretch<FindingId>> {
+            let (ops, wanted) = (ops.clone(), wanted.clone());
+            Box::pin(async move {
+                let stretch =
+                    findings::ids(ops.db(), &wanted, column, order, after.as_deref(), STRETCH).await;
+                stretch.map_err(from_store)
+            })
+        };
+        let ops = self.clone();
+        let rows = move |ids: Vec<FindingId>| -> Later<Vec<Value>> {
             let (ops, filter) = (ops.clone(), filter.clone());
             Box::pin(async move {
-                let page = findings::list(ops.db(), &filter, column, order, batch(after.as_deref())).await;
-                let page = page.map_err(from_store)?;
-                let row = |f: findings::Finding| {
-                    let exception = crate::exceptions::view(&f)?;
-                    let (at, by) = exception.entered.unzip();
-                    let f = ops.finding_row(f);
-                    let values = vec![
-                        json!(f.id.as_str()),
-                        json!(f.instance.name),
-                        json!(f.instance.app_name),
-                        json!(f.check.as_str()),
-                        json!(f.title),
-                        json!(f.severity),
-                        json!(f.resource),
-                        json!(f.says),
-                        json!(exception.reason),
-                        json!(exception.approver),
-                        json!(by),
-                        json!(at),
-                        json!(exception.ends_at),
-                    ];
-                    Some(of(&EXCEPTIONS, values))
-                };
-                Ok((page.rows.into_iter().filter_map(row).collect(), page.next))
+                let found = findings::of_ids(ops.db(), &filter, &ids).await.map_err(from_store)?;
+                Ok(found.into_iter().filter_map(|f| exception_line(&ops, f)).collect())
             })
-        }))
+        };
+        Ok(table(format, &EXCEPTIONS, walked(ids, rows)))
     }
+}
+
+/// `None`: the exception has ended since.
+fn exception_line(ops: &Ops, f: findings::Finding) -> Option<Value> {
+    let exception = crate::exceptions::view(&f)?;
+    let (at, by) = exception.entered.unzip();
+    let f = ops.finding_row(f);
+    let values = vec![
+        json!(f.id.as_str()),
+        json!(f.instance.name),
+        json!(f.instance.app_name),
+        json!(f.check.as_str()),
+        json!(f.title),
+        json!(f.severity),
+        json!(f.resource),
+        json!(f.says),
+        json!(exception.reason),
+        json!(exception.approver),
+        json!(by),
+        json!(at),
+        json!(exception.ends_at),
+    ];
+    Some(of(&EXCEPTIONS, values))
 }

@@ -18,7 +18,7 @@ use store::findings::Finding;
 use store::runs;
 
 use super::piecewise::{Sink, file};
-use super::{Export, cell, csv_line};
+use super::{Export, ROWS, STRETCH, cell, csv_line};
 use crate::Ops;
 use crate::findings::UNOWNED;
 use crate::fleet::Member;
@@ -53,10 +53,6 @@ struct Writer {
     form: Form,
     sink: Sink,
 }
-
-/// Findings whose places are held in memory at once, and findings that are.
-const PLACES: u32 = 1_000;
-const ROWS: usize = 200;
 
 const COLUMNS: [&str; 17] = [
     "id",
@@ -202,16 +198,16 @@ impl Writer {
         let (column, order) = crate::findings::order(&self.query);
         let mut after: Option<String> = None;
         loop {
-            let cut = store::Cut { after: after.as_deref(), before: None, limit: PLACES };
-            let places = store::findings::ids(self.ops.db(), &filter, column, order, cut);
-            let places = places.await.map_err(from_store)?;
-            for ids in places.rows.chunks(ROWS) {
+            let stretch =
+                store::findings::ids(self.ops.db(), &filter, column, order, after.as_deref(), STRETCH);
+            let stretch = stretch.await.map_err(from_store)?;
+            for ids in stretch.ids.chunks(ROWS) {
                 let found = store::findings::of_ids(self.ops.db(), &filter, ids).await.map_err(from_store)?;
                 for found in found {
                     self.finding(found).await?;
                 }
             }
-            after = places.next;
+            after = stretch.next;
             if after.is_none() {
                 return Ok(());
             }

@@ -1,15 +1,21 @@
-//! Lists as files: exactly what is filtered, page by page, so that memory does not grow with the list.
+//! Lists as files: exactly what is filtered, a few rows at a time, so that memory does not grow with the list.
+//!
+//! Findings, accounts and plugins are walked: a stretch of ids first, led by an index, then their rows. Nothing is counted
+//! and nothing is read twice, so a list of ten times the rows takes ten times as long.
 
 mod across;
 mod findings;
 mod piecewise;
 
+use std::collections::VecDeque;
+
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use model::id::InstanceId;
 use model::view::{AccountsQuery, Actor, FindingsQuery, HistoryQuery, PluginsQuery, Refusal};
 use serde_json::{Value, json};
-use store::{accounts, plugins, runs};
+use store::{Stretch, accounts, plugins, runs};
 
 use crate::Ops;
 use crate::lists::plain_json;
@@ -27,14 +33,54 @@ pub enum Format {
 /// A file on its way out, chunk by chunk.
 pub type Export = BoxStream<'static, std::result::Result<Vec<u8>, Refusal>>;
 
-/// Rows read at once.
-const BATCH: u32 = 200;
+/// Ids of a walked list that are held in memory at once: where no index serves the sort, each stretch of them costs a look
+/// at the whole list.
+const STRETCH: u32 = 1_000;
+/// Rows that are: of a walked list, and of a list of groups, each page of which is grouped anew.
+const ROWS: usize = 200;
+const GROUPS: u32 = 1_000;
 
-fn batch(after: Option<&str>) -> store::Cut<'_> {
-    store::Cut { after, before: None, limit: BATCH }
+fn groups(after: Option<&str>) -> store::Cut<'_> {
+    store::Cut { after, before: None, limit: GROUPS }
 }
 
-type Rows = std::result::Result<(Vec<Value>, Option<String>), Refusal>;
+type Later<T> = BoxFuture<'static, Result<T>>;
+type Batches = BoxStream<'static, Result<Vec<Value>>>;
+
+/// The rows of a list whose pages tell where the next begins.
+fn paged<F>(read: F) -> Batches
+where
+    F: Fn(Option<String>) -> Later<(Vec<Value>, Option<String>)> + Send + Sync + 'static,
+{
+    stream::try_unfold((Some(None), read), |(at, read)| async move {
+        let Some(after) = at else { return Ok(None) };
+        let (rows, next) = read(after).await?;
+        Ok(Some((rows, (next.map(Some), read))))
+    })
+    .boxed()
+}
+
+/// The rows of a list that is walked: ids by `ids`, then what `rows` still finds of them.
+fn walked<I, F, G>(ids: F, rows: G) -> Batches
+where
+    I: Clone + Send + 'static,
+    F: Fn(Option<String>) -> Later<Stretch<I>> + Send + Sync + 'static,
+    G: Fn(Vec<I>) -> Later<Vec<Value>> + Send + Sync + 'static,
+{
+    let start = (VecDeque::new(), Some(None));
+    stream::try_unfold((start, ids, rows), |((mut held, mut at), ids, rows)| async move {
+        while held.is_empty() {
+            let Some(after) = at else { return Ok(None) };
+            let stretch = ids(after).await?;
+            held.extend(stretch.ids);
+            at = stretch.next.map(Some);
+        }
+        let some: Vec<I> = held.drain(..ROWS.min(held.len())).collect();
+        let found = rows(some).await?;
+        Ok(Some((found, ((held, at), ids, rows))))
+    })
+    .boxed()
+}
 
 impl Ops {
     /// The findings that the filter leaves. OCSF and SARIF also say how the scans fared that answer for them, and which
@@ -65,29 +111,26 @@ impl Ops {
         format: Format,
     ) -> Result<Export> {
         let filter = crate::inventory::account_filter(query);
-        let (column, order) = crate::inventory::account_order(query);
+        let (column, order) = crate::inventory::exported_order(query);
+        let (db, wanted) = (self.db().clone(), filter.clone());
+        let ids = move |after: Option<String>| -> Later<Stretch<String>> {
+            let (db, wanted) = (db.clone(), wanted.clone());
+            Box::pin(async move {
+                let stretch = accounts::ids(&db, &wanted, column, order, after.as_deref(), STRETCH).await;
+                stretch.map_err(from_store)
+            })
+        };
         let ops = self.clone();
-        let columns: Vec<&str> =
-            PLACE.into_iter().chain(model::account::SHAPE.fields.iter().map(|f| f.name.as_str())).collect();
-        Ok(table(format, &columns, move |after| {
+        let rows = move |ids: Vec<String>| -> Later<Vec<Value>> {
             let (ops, filter) = (ops.clone(), filter.clone());
             Box::pin(async move {
-                let page = accounts::list(ops.db(), &filter, column, order, batch(after.as_deref()))
-                    .await
-                    .map_err(from_store)?;
-                let row = |a: accounts::Account| {
-                    let place = ops.instance_ref(&a.instance, &a.instance_name, &a.app);
-                    located(
-                        &place,
-                        a.record.to_json(&model::account::SHAPE),
-                        a.first_seen_at,
-                        a.last_seen_at,
-                        a.stale_since,
-                    )
-                };
-                Ok((page.rows.into_iter().map(row).collect(), page.next))
+                let found = accounts::of_ids(ops.db(), &filter, &ids).await.map_err(from_store)?;
+                Ok(found.into_iter().map(|a| account_line(&ops, &a)).collect())
             })
-        }))
+        };
+        let columns: Vec<&str> =
+            PLACE.into_iter().chain(model::account::SHAPE.fields.iter().map(|f| f.name.as_str())).collect();
+        Ok(table(format, &columns, walked(ids, rows)))
     }
 
     /// The plugins that the filter leaves.
@@ -102,37 +145,28 @@ impl Ops {
     ) -> Result<Export> {
         let filter = crate::inventory::plugin_filter(query);
         let (column, order) = crate::inventory::plugin_order(query);
+        let (db, wanted) = (self.db().clone(), filter.clone());
+        let ids = move |after: Option<String>| -> Later<Stretch<String>> {
+            let (db, wanted) = (db.clone(), wanted.clone());
+            Box::pin(async move {
+                let stretch = plugins::ids(&db, &wanted, column, order, after.as_deref(), STRETCH).await;
+                stretch.map_err(from_store)
+            })
+        };
         let ops = self.clone();
+        let rows = move |ids: Vec<String>| -> Later<Vec<Value>> {
+            let (ops, filter) = (ops.clone(), filter.clone());
+            Box::pin(async move {
+                let found = plugins::of_ids(ops.db(), &filter, &ids).await.map_err(from_store)?;
+                Ok(found.into_iter().map(|p| plugin_line(&ops, p)).collect())
+            })
+        };
         let columns: Vec<&str> = PLACE
             .into_iter()
             .chain(model::plugin::SHAPE.fields.iter().map(|f| f.name.as_str()))
             .chain(REVIEW)
             .collect();
-        Ok(table(format, &columns, move |after| {
-            let (ops, filter) = (ops.clone(), filter.clone());
-            Box::pin(async move {
-                let page = plugins::list(ops.db(), &filter, column, order, batch(after.as_deref()))
-                    .await
-                    .map_err(from_store)?;
-                let row = |p: plugins::Plugin| {
-                    let place = ops.instance_ref(&p.instance, &p.instance_name, &p.app);
-                    let (at, by) = p.reviewed.clone().unzip();
-                    let mut row = located(
-                        &place,
-                        p.record.to_json(&model::plugin::SHAPE),
-                        p.first_seen_at,
-                        p.last_seen_at,
-                        p.stale_since,
-                    );
-                    if let Some(row) = row.as_object_mut() {
-                        let review = [json!(p.review.as_str()), json!(at), json!(by), json!(p.review_note)];
-                        row.extend(REVIEW.map(str::to_owned).into_iter().zip(review));
-                    }
-                    row
-                };
-                Ok((page.rows.into_iter().map(row).collect(), page.next))
-            })
-        }))
+        Ok(table(format, &columns, walked(ids, rows)))
     }
 }
 
@@ -152,13 +186,15 @@ impl Ops {
         let filter =
             runs::Filter { instance: Some(id.clone()), kind: query.kind, outcome: query.outcome.clone() };
         let ops = self.clone();
-        Ok(table(format, &RUN, move |after| {
+        let read = move |after: Option<String>| -> Later<(Vec<Value>, Option<String>)> {
             let (ops, filter) = (ops.clone(), filter.clone());
             Box::pin(async move {
-                let page = runs::log(ops.db(), &filter, batch(after.as_deref())).await.map_err(from_store)?;
+                let page =
+                    runs::log(ops.db(), &filter, groups(after.as_deref())).await.map_err(from_store)?;
                 Ok((page.rows.into_iter().map(run_line).collect(), page.next))
             })
-        }))
+        };
+        Ok(table(format, &RUN, paged(read)))
     }
 }
 
@@ -200,6 +236,24 @@ const PLACE: [&str; 6] = ["application", "product", "tenant", "first_seen_at", "
 
 const REVIEW: [&str; 4] = ["review", "reviewed_at", "reviewed_by", "review_note"];
 
+fn account_line(ops: &Ops, a: &accounts::Account) -> Value {
+    let place = ops.instance_ref(&a.instance, &a.instance_name, &a.app);
+    let record = a.record.to_json(&model::account::SHAPE);
+    located(&place, record, a.first_seen_at, a.last_seen_at, a.stale_since)
+}
+
+fn plugin_line(ops: &Ops, p: plugins::Plugin) -> Value {
+    let place = ops.instance_ref(&p.instance, &p.instance_name, &p.app);
+    let (at, by) = p.reviewed.unzip();
+    let record = p.record.to_json(&model::plugin::SHAPE);
+    let mut row = located(&place, record, p.first_seen_at, p.last_seen_at, p.stale_since);
+    if let Some(row) = row.as_object_mut() {
+        let review = [json!(p.review.as_str()), json!(at), json!(by), json!(p.review_note)];
+        row.extend(REVIEW.map(str::to_owned).into_iter().zip(review));
+    }
+    row
+}
+
 fn located(
     place: &model::view::InstanceRef,
     record: Value,
@@ -215,52 +269,43 @@ fn located(
     row
 }
 
-enum At {
-    Start,
-    After(Option<String>, bool),
-    End,
-}
-
-fn table<F>(format: Format, columns: &[&str], read: F) -> Export
-where
-    F: Fn(Option<String>) -> futures_util::future::BoxFuture<'static, Rows> + Send + Sync + 'static,
-{
+/// Rows as a file, a chunk a batch.
+fn table(format: Format, columns: &[&str], rows: Batches) -> Export {
     let columns: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();
-    stream::try_unfold((At::Start, read, columns), move |(at, read, columns)| async move {
-        let (after, first) = match at {
-            At::Start => {
-                let head = match format {
-                    Format::Json => b"[".to_vec(),
-                    Format::Csv => csv_line(columns.iter().cloned())?,
-                };
-                return Ok(Some((head, (At::After(None, true), read, columns))));
-            }
-            At::After(after, first) => (after, first),
-            At::End => return Ok(None),
-        };
-        let (rows, next) = read(after).await?;
+    let head = match format {
+        Format::Json => Ok(b"[".to_vec()),
+        Format::Csv => csv_line(columns.iter().cloned()),
+    };
+    let tail = match format {
+        Format::Json => b"\n]\n".to_vec(),
+        Format::Csv => Vec::new(),
+    };
+    let mut first = true;
+    let body = rows.map(move |rows| {
         let mut chunk = Vec::new();
-        for (n, row) in rows.iter().enumerate() {
+        for row in rows? {
             match format {
                 Format::Json => {
-                    chunk.extend_from_slice(if first && n == 0 { b"\n" } else { b",\n" });
-                    chunk.extend(serde_json::to_vec(row).map_err(internal)?);
+                    chunk.extend_from_slice(if first { b"\n" } else { b",\n" });
+                    first = false;
+                    chunk.extend(serde_json::to_vec(&row).map_err(internal)?);
                 }
                 Format::Csv => chunk.extend(csv_line(columns.iter().map(|c| cell(row.get(c))))?),
             }
         }
-        let at = match next {
-            Some(next) => At::After(Some(next), first && rows.is_empty()),
-            None => {
-                if format == Format::Json {
-                    chunk.extend_from_slice(b"\n]\n");
-                }
-                At::End
-            }
-        };
-        Ok(Some((chunk, (at, read, columns))))
-    })
-    .boxed()
+        Ok(chunk)
+    });
+    // After a refusal nothing follows: a file that was broken off must not end like a whole one.
+    let mut broken = false;
+    stream::iter([head])
+        .chain(body)
+        .chain(stream::iter([Ok(tail)]))
+        .take_while(move |chunk| {
+            let ended = broken;
+            broken |= chunk.is_err();
+            std::future::ready(!ended)
+        })
+        .boxed()
 }
 
 fn cell(value: Option<&Value>) -> String {

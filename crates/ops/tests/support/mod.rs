@@ -13,12 +13,13 @@ use model::id::InstanceId;
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule::{Finish, Spread, default_interval};
 use model::time::Duration;
-use model::view::{FindingsQuery, Refusal};
-use ops::{Config, FindingsFormat, Ops, command_line};
+use model::value::{Record, Value};
+use model::view::{AccountsQuery, FindingsQuery, Refusal};
+use ops::{Config, Export, FindingsFormat, Format, Ops, command_line};
 use secrecy::SecretString;
 use store::audit::Entry;
 use store::instances::NewInstance;
-use store::runs::{Commit, Gap};
+use store::runs::{Commit, Gap, Subjects};
 use store::scans::{Claim, ScanSetup};
 use store::{Db, Options, SealingKey};
 
@@ -155,6 +156,38 @@ impl Bed {
         tallies: &[CheckTally],
         gaps: &[Gap],
     ) {
+        self.finish(instance, kind, outcome, |commit| {
+            commit.finish.run.gaps = u32::try_from(gaps.len()).expect("few");
+            (commit.results, commit.tallies, commit.gaps) = (results, tallies, gaps);
+        })
+        .await;
+    }
+
+    /// A run that read so many accounts, and no more.
+    pub(crate) async fn run_accounts(&self, instance: &InstanceId, accounts: usize) {
+        let shape = &model::account::SHAPE;
+        let account = |n: usize| {
+            let value = |field: &str| match field {
+                "id" | "username" => Value::string(format!("person-{n:06}")),
+                "state" => Value::string("active"),
+                _ => Value::Unknown,
+            };
+            Record { values: shape.fields.iter().map(|f| value(&f.name)).collect() }
+        };
+        let records: Vec<Record> = (0..accounts).map(account).collect();
+        self.finish(instance, ScanKind::Accounts, RunOutcome::Succeeded, |commit| {
+            commit.accounts = Some(Subjects { records: &records, complete: true });
+        })
+        .await;
+    }
+
+    async fn finish<'a>(
+        &self,
+        instance: &InstanceId,
+        kind: ScanKind,
+        outcome: RunOutcome,
+        fill: impl FnOnce(&mut Commit<'a>),
+    ) {
         let claim = Claim {
             instance,
             kind,
@@ -172,10 +205,10 @@ impl Bed {
             finished_at: NOW,
             records: 3,
             requests: 2,
-            gaps: u32::try_from(gaps.len()).expect("few"),
+            gaps: 0,
         };
         let mut commit = Commit::nothing(Finish { run, sent: true }, Spread(0), &[]);
-        (commit.results, commit.tallies, commit.gaps) = (results, tallies, gaps);
+        fill(&mut commit);
         store::runs::commit(&self.db, &held, commit).await.expect("committed");
     }
 
@@ -193,14 +226,23 @@ impl Bed {
         Ok(String::from_utf8(bytes).expect("text"))
     }
 
-    /// Reads an export and forgets it; its length.
+    /// Reads an export of findings and forgets it; its length.
     pub(crate) async fn drain(&self, format: FindingsFormat) -> usize {
         let query = FindingsQuery::default();
-        let mut chunks = self.ops.export_findings(&command_line(), &query, format).await.expect("a stream");
-        let mut length = 0;
-        while let Some(chunk) = chunks.next().await {
-            length += chunk.expect("a chunk").len();
-        }
-        length
+        drained(self.ops.export_findings(&command_line(), &query, format).await.expect("a stream")).await
     }
+
+    /// The same of accounts.
+    pub(crate) async fn drain_accounts(&self, format: Format) -> usize {
+        let query = AccountsQuery::default();
+        drained(self.ops.export_accounts(&command_line(), &query, format).await.expect("a stream")).await
+    }
+}
+
+async fn drained(mut chunks: Export) -> usize {
+    let mut length = 0;
+    while let Some(chunk) = chunks.next().await {
+        length += chunk.expect("a chunk").len();
+    }
+    length
 }

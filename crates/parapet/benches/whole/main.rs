@@ -1,17 +1,19 @@
 //! What the whole product costs, measured on the built binary and on real pages: `cargo bench -p parapet`.
 //!
 //! Scans of simulated organisations and of a whole company of 10,000 people (requests, wall clock, peak memory), the start
-//! of the process, the memory of an idle server, and the Applications page of 10,000 instances. Figures are printed; nothing
-//! is asserted, because a machine's speed is no test. Memory is the peak and the present resident size that Linux tells of
-//! the process.
+//! of the process, the memory of an idle server, the Applications page of 10,000 instances, and lists of 100,000 rows as
+//! files. Figures are printed; nothing is asserted, because a machine's speed is no test. Memory is the peak and the present
+//! resident size that Linux tells of the process.
 //! A word as argument measures only that part: `cargo bench -p parapet -- pages`.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures time and prints it")]
 
 mod company;
+mod export;
 mod pages;
 mod scans;
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,9 @@ async fn main() {
     if asked("pages") {
         pages::measure().await;
     }
+    if asked("export") {
+        export::measure().await;
+    }
 }
 
 /// From the start of the process to its end.
@@ -56,17 +61,35 @@ fn start() {
 /// A server that was set up by nobody yet and has nothing to do.
 fn idle() {
     let folder = tempfile::tempdir().expect("a folder");
-    let key = folder.path().join("parapet.key");
+    new_key(folder.path());
+    let begun = Instant::now();
+    let (mut server, _) = serve(folder.path());
+    let answers = milliseconds(begun.elapsed());
+    std::thread::sleep(Duration::from_secs(10));
+    println!("idle: `parapet serve` on an empty SQLite database, 10 s after its start");
+    println!("  says its address after {answers:.0} ms");
+    println!("  resident {:.1} MB, at its peak {:.1} MB", memory(&server, "VmRSS"), memory(&server, "VmHWM"));
+    server.kill().expect("the server ends");
+    server.wait().expect("the server ended");
+}
+
+/// The sealing key of a server in this folder, as hexadecimal digits.
+fn new_key(folder: &Path) -> String {
+    let key = folder.join("parapet.key");
     let made = Command::new(BINARY).args(["key", "new"]).arg(&key).stdout(Stdio::null()).status();
     assert!(made.is_ok_and(|s| s.success()), "a key is made");
-    let config = folder.path().join("parapet.toml");
+    std::fs::read_to_string(key).expect("a key")
+}
+
+/// Starts a server with key and SQLite database in this folder, and waits until it says something: what it says.
+fn serve(folder: &Path) -> (Child, String) {
+    let config = folder.join("parapet.toml");
     let text = format!(
         "listen = \"127.0.0.1:0\"\ndatabase = \"sqlite:{}\"\nsealing_key_file = \"{}\"\n",
-        folder.path().join("parapet.db").display(),
-        key.display()
+        folder.join("parapet.db").display(),
+        folder.join("parapet.key").display()
     );
     std::fs::write(&config, text).expect("a configuration");
-    let begun = Instant::now();
     let mut server = Command::new(BINARY)
         .args(["serve", "--config"])
         .arg(&config)
@@ -77,13 +100,7 @@ fn idle() {
     let mut line = String::new();
     let out = server.stdout.take().expect("piped");
     std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("the server speaks");
-    let answers = milliseconds(begun.elapsed());
-    std::thread::sleep(Duration::from_secs(10));
-    println!("idle: `parapet serve` on an empty SQLite database, 10 s after its start");
-    println!("  says its address after {answers:.0} ms");
-    println!("  resident {:.1} MB, at its peak {:.1} MB", memory(&server, "VmRSS"), memory(&server, "VmHWM"));
-    server.kill().expect("the server ends");
-    server.wait().expect("the server ended");
+    (server, line)
 }
 
 /// A line of `/proc/PID/status` in megabytes (10^6 bytes); 0 when the process is gone.

@@ -96,17 +96,36 @@ pub(crate) async fn measure() {
 /// One instance with a finished run of each scan; every third has a scan that failed, and some findings.
 async fn onboard(db: &Db, n: usize, now: Timestamp) {
     let id = InstanceId::new(format!("i{n:05}"));
+    create(db, &id, &format!("tenant-{n}"), now).await;
+    for kind in ScanKind::ALL {
+        let broken = n.is_multiple_of(3) && kind == ScanKind::Accounts;
+        let findings: Vec<CheckResult> =
+            (0..if kind == ScanKind::Config { 3 } else { 0 }).map(finding).collect();
+        finish(db, &id, kind, now, |commit| {
+            if broken {
+                commit.finish.run.outcome = RunOutcome::Failed(FailureCause::Permission);
+                commit.finish.run.fault = Some(Box::new(fault(now)));
+            }
+            commit.spread = Spread(u16::try_from(n).unwrap_or(u16::MAX));
+            commit.results = &findings;
+        })
+        .await;
+    }
+}
+
+/// An onboarded GitHub organisation.
+pub(crate) async fn create(db: &Db, id: &InstanceId, tenant: &str, now: Timestamp) {
     let new = NewInstance {
         id: id.clone(),
         app: AppId::new("github"),
-        name: format!("tenant-{n}"),
+        name: tenant.to_owned(),
         deployment: "cloud".to_owned(),
-        settings: BTreeMap::from([("organization".to_owned(), format!("tenant-{n}"))]),
+        settings: BTreeMap::from([("organization".to_owned(), tenant.to_owned())]),
         origins: BTreeMap::from([("api".to_owned(), "https://api.github.com".to_owned())]),
         auth: "token".to_owned(),
         identity: Identity {
-            tenant_uid: n.to_string(),
-            tenant_name: format!("tenant-{n}"),
+            tenant_uid: tenant.to_owned(),
+            tenant_name: tenant.to_owned(),
             subject: "parapet".to_owned(),
             granted: None,
             expires_at: None,
@@ -134,33 +153,36 @@ async fn onboard(db: &Db, n: usize, now: Timestamp) {
         detail: serde_json::json!({}),
     };
     instances::create(db, new, now, entry).await.expect("saved");
-    for kind in ScanKind::ALL {
-        let broken = n.is_multiple_of(3) && kind == ScanKind::Accounts;
-        let outcome =
-            if broken { RunOutcome::Failed(FailureCause::Permission) } else { RunOutcome::Succeeded };
-        let ttl = Duration::minutes(1);
-        let deadline = now + Duration::hours(1);
-        let claim = Claim { instance: &id, kind, holder: "bench", now, ttl, deadline };
-        let held = scans::claim(db, claim).await.expect("readable").expect("free");
-        let finish = Finish {
-            run: FinishedRun {
-                run: held.run.clone(),
-                outcome,
-                fault: broken.then(|| Box::new(fault(now))),
-                started_at: held.started_at,
-                finished_at: now,
-                records: 100,
-                requests: 30,
-                gaps: 0,
-            },
-            sent: true,
-        };
-        let findings: Vec<CheckResult> =
-            (0..if kind == ScanKind::Config { 3 } else { 0 }).map(finding).collect();
-        let mut commit = Commit::nothing(finish, Spread(u16::try_from(n).unwrap_or(u16::MAX)), &[]);
-        commit.results = &findings;
-        store::runs::commit(db, &held, commit).await.expect("committed");
-    }
+}
+
+/// A run that succeeded, or as `fill` has it.
+pub(crate) async fn finish<'a>(
+    db: &Db,
+    id: &InstanceId,
+    kind: ScanKind,
+    now: Timestamp,
+    fill: impl FnOnce(&mut Commit<'a>),
+) {
+    let ttl = Duration::minutes(1);
+    let deadline = now + Duration::hours(1);
+    let claim = Claim { instance: id, kind, holder: "bench", now, ttl, deadline };
+    let held = scans::claim(db, claim).await.expect("readable").expect("free");
+    let finish = Finish {
+        run: FinishedRun {
+            run: held.run.clone(),
+            outcome: RunOutcome::Succeeded,
+            fault: None,
+            started_at: held.started_at,
+            finished_at: now,
+            records: 100,
+            requests: 30,
+            gaps: 0,
+        },
+        sent: true,
+    };
+    let mut commit = Commit::nothing(finish, Spread(0), &[]);
+    fill(&mut commit);
+    store::runs::commit(db, &held, commit).await.expect("committed");
 }
 
 fn fault(at: Timestamp) -> Fault {

@@ -62,10 +62,10 @@ on_both! {
                 let mut walked = Vec::new();
                 let mut after: Option<String> = None;
                 loop {
-                    let cut = Cut { after: after.as_deref(), before: None, limit: 11 };
-                    let page = findings::ids(&f.db, &filter, sort, order, cut).await.unwrap();
-                    walked.extend(findings::of_ids(&f.db, &filter, &page.rows).await.unwrap());
-                    after = page.next;
+                    let stretch = findings::ids(&f.db, &filter, sort, order, after.as_deref(), 11).await.unwrap();
+                    assert!(stretch.ids.len() <= 11);
+                    walked.extend(findings::of_ids(&f.db, &filter, &stretch.ids).await.unwrap());
+                    after = stretch.next;
                     if after.is_none() {
                         break;
                     }
@@ -73,9 +73,9 @@ on_both! {
                 assert_eq!(walked, whole);
             }
         }
-        let all = findings::ids(&f.db, &Filter::default(), Sort::Resource, Order::Ascending, Cut::first(1000)).await.unwrap();
-        let still = findings::of_ids(&f.db, &high, &all.rows).await.unwrap();
-        assert!(!still.is_empty() && still.len() < all.rows.len(), "the filter holds when the rows are read");
+        let all = findings::ids(&f.db, &Filter::default(), Sort::Resource, Order::Ascending, None, 1000).await.unwrap();
+        let still = findings::of_ids(&f.db, &high, &all.ids).await.unwrap();
+        assert!(!still.is_empty() && still.len() < all.ids.len(), "the filter holds when the rows are read");
         assert!(still.iter().all(|s| high.severities.contains(&s.severity)));
     }
 
@@ -153,6 +153,63 @@ on_both! {
         let names: Vec<String> =
             instances::all(&f.db).await.unwrap().into_iter().map(|i| i.instance.name).collect();
         assert_eq!(names, ["10", "9", "_x", "alpha", "Beta", "zeta", "Ä"]);
+    }
+
+    async fn accounts_and_plugins_walked_by_ids_are_the_lists(f: Fixture) {
+        let (kind, other) = (ScanKind::Accounts, ScanKind::Plugins);
+        let (mut instances, grades) = (Vec::new(), ["low", "unknown", "medium", "high"]);
+        for name in ["a", "b"] {
+            let id = onboard(&f.db, name, &[kind, other]).await;
+            // Names that two instances share, and letters that locales sort apart.
+            let people: Vec<_> = (0..23).map(|n| account(&n.to_string(), &format!("{}ser{}", ["U", "u", "Ü"][n % 3], n / 2), Value::Unknown)).collect();
+            let apps: Vec<_> = (0..17).map(|n| plugin(&n.to_string(), &format!("app{n}"), grades[n % 4])).collect();
+            run_with(&f.db, &id, kind, min(1), |c| c.accounts = all_of(&people)).await;
+            run_with(&f.db, &id, other, min(1), |c| c.plugins = all_of(&apps)).await;
+            instances.push(id);
+        }
+        for instance in [None, Some(instances[0].clone())] {
+            let n = if instance.is_some() { 1 } else { 2 };
+            let filter = accounts::Filter { instance: instance.clone(), ..Default::default() };
+            for (sort, order) in [
+                (accounts::Sort::Username, Order::Ascending),
+                (accounts::Sort::LastActive, Order::Descending),
+                (accounts::Sort::Findings, Order::Descending),
+            ] {
+                let list = accounts::list(&f.db, &filter, sort, order, Cut::first(100)).await.unwrap().rows;
+                let (mut walked, mut after) = (Vec::new(), None::<String>);
+                loop {
+                    let stretch = accounts::ids(&f.db, &filter, sort, order, after.as_deref(), 5).await.unwrap();
+                    walked.extend(accounts::of_ids(&f.db, &filter, &stretch.ids).await.unwrap());
+                    after = stretch.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!((walked.len(), walked == list), (23 * n, true), "{sort:?}");
+            }
+            let filter = plugins::Filter { instance, ..Default::default() };
+            for (sort, order) in [(plugins::Sort::Grade, Order::Descending), (plugins::Sort::Name, Order::Ascending)] {
+                let list = plugins::list(&f.db, &filter, sort, order, Cut::first(100)).await.unwrap().rows;
+                let (mut walked, mut after) = (Vec::new(), None::<String>);
+                loop {
+                    let stretch = plugins::ids(&f.db, &filter, sort, order, after.as_deref(), 5).await.unwrap();
+                    walked.extend(plugins::of_ids(&f.db, &filter, &stretch.ids).await.unwrap());
+                    after = stretch.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!((walked.len(), walked == list), (17 * n, true), "{sort:?}");
+            }
+        }
+        let all = accounts::Filter::default();
+        let before = accounts::ids(&f.db, &all, accounts::Sort::Username, Order::Ascending, None, 100).await.unwrap();
+        assert_eq!((before.ids.len(), before.next), (46, None));
+        run_with(&f.db, &instances[0], kind, min(2), |c| c.accounts = all_of(&[])).await;
+        let still = accounts::of_ids(&f.db, &all, &before.ids).await.unwrap();
+        assert_eq!(still.len(), 23, "those that went meanwhile are left out");
+        let wrong = accounts::ids(&f.db, &all, accounts::Sort::Username, Order::Ascending, Some("WzEsIngiXQ"), 5).await;
+        assert!(matches!(wrong, Err(StoreError::BadCursor)), "a cursor of another sort: {wrong:?}");
     }
 
     async fn accounts_and_plugins_carry_their_findings(f: Fixture) {
