@@ -143,7 +143,7 @@ async fn explain(
         store::runs::results(&world.db, &found.instance.id, check.scan)
             .await?
             .into_iter()
-            .filter(|r| r.check == check.id && resource.is_none_or(|wanted| r.resource == wanted)),
+            .filter(|r| r.check == check.id && resource.is_none_or(|wanted| *r.resource == *wanted)),
     );
     if as_json {
         say(&format!(
@@ -207,7 +207,7 @@ async fn failing(
                 None => f.says.into(),
             },
             evidence: f.evidence.into(),
-            needs: Arc::default(),
+            needs: [].into(),
         }));
         after = page.next;
         if after.is_none() {
@@ -224,7 +224,7 @@ fn one(result: &CheckResult) -> String {
         Outcome::NotApplicable => "not applicable",
     };
     let mut lines = vec![format!("\n{} {verb}: {}", clean(&result.resource), clean(&result.says))];
-    for e in &result.evidence {
+    for e in result.evidence.iter() {
         lines.push(format!(
             "  {} = {}   ({}, {}, {})",
             e.field,

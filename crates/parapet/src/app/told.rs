@@ -38,7 +38,7 @@ fn checks(app: &App, assessment: &Assessment) -> Json {
         for outcome in [Outcome::Pass, Outcome::Fail, Outcome::Inconclusive, Outcome::NotApplicable] {
             let results =
                 assessment.results.iter().filter(|r| r.check == tally.check && r.outcome == outcome);
-            let resources: Vec<Json> = results.map(|r| Json::String(r.resource.clone())).collect();
+            let resources: Vec<Json> = results.map(|r| Json::from(&*r.resource)).collect();
             if !resources.is_empty() {
                 check.insert(outcome.as_str().to_owned(), Json::Array(resources));
             }

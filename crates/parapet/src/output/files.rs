@@ -260,9 +260,9 @@ fn console(report: &Report, check: &catalog::Check, result: &CheckResult) -> Opt
     };
     let value = |name: &str| {
         let field =
-            || result.evidence.iter().find(|e| e.field == name)?.value.value().as_str().map(str::to_owned);
+            || result.evidence.iter().find(|e| *e.field == *name)?.value.value().as_str().map(str::to_owned);
         let entered = report.settings.get(name).cloned();
-        entered.or_else(field).or_else(|| is_key(name).then(|| result.resource.clone()))
+        entered.or_else(field).or_else(|| is_key(name).then(|| result.resource.to_string()))
     };
     let template = check.remedy.link.as_ref()?;
     template.address_by(report.console.as_deref()?, value).filter(|href| href.starts_with("https://"))

@@ -68,7 +68,7 @@ impl Pair<'_> {
         let now = outcomes(after);
         let lost: BTreeSet<&str> = unread(after).difference(&unread(self.before)).copied().collect();
         for result in &after.results {
-            let place = (result.check.to_string(), result.resource.clone());
+            let place = (result.check.to_string(), result.resource.to_string());
             let was = known.get(&place);
             if was == Some(&result.outcome) {
                 continue;
