@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use model::id::DirectoryId;
-use model::identity::{By, Directory, Identity, IdentityKey, State, address};
+use model::id::{DirectoryId, OwnerId};
+use model::identity::{By, Departed, Directory, Identity, IdentityKey, State, address};
 use model::time::{Duration, Timestamp};
 
 /// Everybody the identity providers know. Made once for all scans; [`Directories::default`] is no identity provider.
@@ -264,12 +264,7 @@ impl Directories {
         let mut why = None;
         for member in person.members.iter().filter(|member| Some(member.place) != besides) {
             let Some(place) = self.places.get(member.place) else { continue };
-            // That somebody is gone is as old as the reading that did not find him.
-            let seen_at = if member.state == Some(State::Removed) {
-                place.complete_at.unwrap_or(member.seen_at)
-            } else {
-                member.seen_at
-            };
+            let seen_at = member.seen_at(place);
             if now - seen_at > place.max_age {
                 why.get_or_insert_with(|| place.aged(seen_at));
                 continue;
@@ -282,6 +277,56 @@ impl Directories {
         match known {
             Some(Some(state)) => Standing::Is(state),
             _ => Standing::Unknown(why.unwrap_or_else(|| "no identity provider tells of it".to_owned())),
+        }
+    }
+}
+
+impl Directories {
+    /// Whether whoever has this address is known to be live nowhere any more. `None`: they are live, or it is not known: an
+    /// address that no identity provider knows or that is several people's, an identity provider that does not tell, and one
+    /// whose word is too old.
+    #[must_use]
+    pub fn departed(&self, mail: &str, now: Timestamp) -> Option<Departed> {
+        let mail = [address(mail)?];
+        let found = match self.by_address(&mail) {
+            Found::Nobody => self.by_alias(&mail, &[]),
+            found => found,
+        };
+        let Found::One(person) = found else { return None };
+        let Standing::Is(state) = self.standing(person, None, now) else { return None };
+        if state.is_live() {
+            return None;
+        }
+        let members = self.people.get(person)?.members.iter();
+        let believed = members.filter_map(|member| {
+            let place = self.places.get(member.place)?;
+            let until = member.seen_at(place) + place.max_age;
+            (until >= now).then_some((member, place, until))
+        });
+        let believed: Vec<_> = believed.collect();
+        let says = believed.iter().find(|(member, ..)| member.state == Some(state))?;
+        let until = believed.iter().map(|(.., until)| *until).max()?;
+        Some(Departed { state, provider: says.1.name.clone(), until })
+    }
+}
+
+/// Which owners are known to be live nowhere any more, by their addresses: [`Directories::departed`].
+#[must_use]
+pub fn departed(
+    directories: &[Directory],
+    owners: &[(OwnerId, String)],
+    now: Timestamp,
+) -> BTreeMap<OwnerId, Departed> {
+    let all = Directories::new(directories);
+    owners.iter().filter_map(|(id, mail)| Some((id.clone(), all.departed(mail, now)?))).collect()
+}
+
+impl Member {
+    /// How old its word is. That somebody is gone is as old as the reading that did not find him.
+    fn seen_at(&self, place: &Place) -> Timestamp {
+        match self.state {
+            Some(State::Removed) => place.complete_at.unwrap_or(self.seen_at),
+            _ => self.seen_at,
         }
     }
 }

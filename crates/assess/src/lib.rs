@@ -26,7 +26,7 @@ use model::time::{Duration, Timestamp};
 use model::value::{Record, Value};
 
 use crate::canonical::{Canonical, Canonicals};
-pub use crate::directories::Directories;
+pub use crate::directories::{Directories, departed};
 pub use crate::identify::Identities;
 use crate::reading::Reading;
 

@@ -6,17 +6,16 @@ use std::sync::Arc;
 use assess::{Directories, Identities};
 use model::id::{DirectoryId, InstanceId};
 use model::scan::ScanKind;
-use store::directories::{self, Link};
-use store::{Db, StoreError};
-use tokio::sync::Mutex;
+use store::StoreError;
+use store::directories::{self, Kept, Link};
 
 use crate::context::Context;
 
-/// Everybody, as of a version. Ten thousand people are read and indexed once for all scans that follow.
-#[derive(Default)]
-pub(crate) struct Cache(Mutex<Option<(i64, Arc<Known>)>>);
+/// Everybody, indexed once for all scans that follow.
+pub(crate) type Cache = Kept<(), Known>;
 
-struct Known {
+/// Everybody the identity providers know.
+pub(crate) struct Known {
     directories: Directories,
     ids: Vec<DirectoryId>,
 }
@@ -39,24 +38,6 @@ impl KnownIdentities {
     }
 }
 
-impl Cache {
-    /// One number is compared; whoever finds it changed reads all of it, and the others wait for that.
-    async fn get(&self, db: &Db) -> Result<Arc<Known>, StoreError> {
-        let mut kept = self.0.lock().await;
-        let version = directories::version(db).await?;
-        if let Some((of, known)) = &*kept
-            && *of == version
-        {
-            return Ok(Arc::clone(known));
-        }
-        let (version, all) = directories::load(db).await?;
-        let ids = all.iter().map(|directory| directory.id.clone()).collect();
-        let known = Arc::new(Known { directories: Directories::new(&all), ids });
-        *kept = Some((version, Arc::clone(&known)));
-        Ok(known)
-    }
-}
-
 impl Context {
     /// Only a scan of accounts asks.
     pub(crate) async fn identities(
@@ -67,7 +48,11 @@ impl Context {
         if kind != ScanKind::Accounts {
             return Ok(KnownIdentities::default());
         }
-        let known = self.directories.get(&self.db).await?;
+        let known = self.directories.get(&self.db, (), |all, ()| Known {
+            directories: Directories::new(all),
+            ids: all.iter().map(|directory| directory.id.clone()).collect(),
+        });
+        let known = known.await?;
         let own = known.ids.iter().find(|id| id.as_str() == instance.as_str()).cloned();
         let links = directories::links_of(&self.db, instance).await?;
         Ok(KnownIdentities { known: Some(known), own, links })

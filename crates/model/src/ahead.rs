@@ -1,6 +1,7 @@
 //! Before it breaks: which warnings there are, how long each lasts, and which is the most urgent.
 
 use crate::diagnosis::Warning;
+use crate::identity::Departed;
 use crate::scan::ScanKind;
 use crate::time::{Duration, Timestamp};
 
@@ -25,6 +26,7 @@ impl Warning {
             Self::CredentialExpires { .. } => "credential_expires",
             Self::CredentialIdles { .. } => "credential_idles",
             Self::PermissionLost { .. } => "permission_lost",
+            Self::OwnerLeft { .. } => "owner_left",
             Self::Shrank { .. } => "shrank",
             Self::Slow { .. } => "slow",
             Self::Deprecated { .. } => "deprecated",
@@ -39,7 +41,10 @@ impl Warning {
             Self::CredentialExpires { at } | Self::CredentialIdles { at } => Some(*at),
             Self::Deprecated { sunset_at, .. } => *sunset_at,
             Self::RateBudget { resets_at, .. } => *resets_at,
-            Self::PermissionLost { .. } | Self::Shrank { .. } | Self::Slow { .. } => None,
+            Self::PermissionLost { .. }
+            | Self::OwnerLeft { .. }
+            | Self::Shrank { .. }
+            | Self::Slow { .. } => None,
         }
     }
 
@@ -49,10 +54,11 @@ impl Warning {
             Self::PermissionLost { .. } => 0,
             Self::CredentialExpires { .. } => 1,
             Self::CredentialIdles { .. } => 2,
-            Self::Shrank { .. } => 3,
-            Self::Slow { .. } => 4,
-            Self::Deprecated { .. } => 5,
-            Self::RateBudget { .. } => 6,
+            Self::OwnerLeft { .. } => 3,
+            Self::Shrank { .. } => 4,
+            Self::Slow { .. } => 5,
+            Self::Deprecated { .. } => 6,
+            Self::RateBudget { .. } => 7,
         }
     }
 
@@ -71,6 +77,7 @@ pub fn kind_title(kind: &str) -> &'static str {
         "credential_expires" => "Credential expires",
         "credential_idles" => "Credential unused",
         "permission_lost" => "Permission lost",
+        "owner_left" => "Owner has left",
         "shrank" => "Data shrank",
         "slow" => "Slow scan",
         "deprecated" => "API goes away",
@@ -79,19 +86,40 @@ pub fn kind_title(kind: &str) -> &'static str {
     }
 }
 
-/// All warnings of an instance, each once, the most urgent first: what its scans' latest runs told, when its credential ends
-/// as it was verified, and when it ends for want of use.
+/// What is known of an instance beside what its scans tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Own<'a> {
+    /// When its credential ends, as it was verified.
+    pub expires_at: Option<Timestamp>,
+    /// When it ends for want of use.
+    pub idles_at: Option<Timestamp>,
+    /// Its owner by name, where their account is known not to be live any more.
+    pub owner_left: Option<(&'a str, &'a Departed)>,
+}
+
+impl Own<'_> {
+    fn warnings(self, now: Timestamp) -> impl Iterator<Item = Warning> {
+        let left = self.owner_left.filter(|(_, left)| now <= left.until);
+        let owner = left.map(|(owner, left)| Warning::OwnerLeft {
+            owner: owner.to_owned(),
+            state: left.state,
+            provider: left.provider.clone(),
+        });
+        let expires = self.expires_at.map(|at| Warning::CredentialExpires { at });
+        let idles = self.idles_at.map(|at| Warning::CredentialIdles { at });
+        expires.into_iter().chain(idles).chain(owner)
+    }
+}
+
+/// All warnings of an instance, each once, the most urgent first: its own, and what its scans' latest runs told.
 pub fn fold<'w>(
-    expires_at: Option<Timestamp>,
-    idles_at: Option<Timestamp>,
+    own: Own<'_>,
     of_scans: impl IntoIterator<Item = &'w Warning>,
     now: Timestamp,
 ) -> Vec<Warning> {
     let told = of_scans.into_iter().cloned();
-    let own = expires_at.map(|at| Warning::CredentialExpires { at });
-    let idle = idles_at.map(|at| Warning::CredentialIdles { at });
     let mut all: Vec<Warning> = Vec::new();
-    for warning in own.into_iter().chain(idle).chain(told) {
+    for warning in own.warnings(now).chain(told) {
         match &warning {
             Warning::CredentialExpires { at } | Warning::CredentialIdles { at } => {
                 let known = all.iter_mut().find(|w| w.kind() == warning.kind());
@@ -150,7 +178,8 @@ pub fn lasting<'w>(
             failed && !fresh.iter().any(|w| w.kind() == warning.kind())
         }
         Warning::PermissionLost { .. } | Warning::Deprecated { .. } => failed && !fresh.contains(warning),
-        Warning::RateBudget { .. } => false,
+        // No run tells that one.
+        Warning::RateBudget { .. } | Warning::OwnerLeft { .. } => false,
         Warning::Shrank { dataset, had, at, .. } => {
             now < *at + SHRANK_FOR
                 && counts(dataset).is_none_or(|has| is_loss(*had, has))
@@ -299,11 +328,32 @@ mod tests {
         let over = Warning::RateBudget { used_percent: 99, resets_at: Some(NOW) };
         let expires = |days| Warning::CredentialExpires { at: NOW + Duration::days(days) };
         let told = [budget, lost.clone(), expires(9), lost.clone(), more.clone(), shrank(20, 5, NOW), over];
-        let all = fold(Some(NOW + Duration::days(10)), None, &told, NOW);
+        let own = |days| Own { expires_at: Some(NOW + Duration::days(days)), ..Own::default() };
+        let all = fold(own(10), &told, NOW);
         assert_eq!(all, [lost.clone(), expires(9), shrank(20, 5, NOW), more], "the nearer end counts");
-        assert_eq!(fold(Some(NOW + Duration::days(1)), None, [&lost], NOW), [expires(1), lost.clone()]);
-        assert_eq!(fold(Some(NOW + AHEAD + minutes(1)), None, [], NOW), []);
+        assert_eq!(fold(own(1), [&lost], NOW), [expires(1), lost.clone()]);
+        let late = Own { expires_at: Some(NOW + AHEAD + minutes(1)), ..Own::default() };
+        assert_eq!(fold(late, [], NOW), []);
         let idle = Warning::CredentialIdles { at: NOW + AHEAD };
-        assert_eq!(fold(None, Some(NOW + AHEAD), [], NOW), [idle]);
+        assert_eq!(fold(Own { idles_at: Some(NOW + AHEAD), ..Own::default() }, [], NOW), [idle]);
+    }
+
+    #[test]
+    fn an_owner_who_left_is_told_for_as_long_as_that_may_be_believed() {
+        let left = Departed {
+            state: crate::identity::State::Suspended,
+            provider: "Okta".into(),
+            until: NOW + minutes(5),
+        };
+        let own = Own { owner_left: Some(("Ada Berg", &left)), ..Own::default() };
+        let told = Warning::OwnerLeft {
+            owner: "Ada Berg".into(),
+            state: crate::identity::State::Suspended,
+            provider: "Okta".into(),
+        };
+        let lost = Warning::PermissionLost { permission: "a".into() };
+        let shrunk = shrank(20, 5, NOW);
+        assert_eq!(fold(own, [&shrunk, &lost], NOW), [lost.clone(), told, shrunk.clone()]);
+        assert_eq!(fold(own, [&lost], NOW + minutes(6)), [lost]);
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::identity::State;
 use crate::scan::{FailureCause, ScanKind};
 use crate::time::{Duration, Timestamp};
 
@@ -142,6 +143,16 @@ pub enum Warning {
     CredentialIdles {
         /// When it ends unless it is used.
         at: Timestamp,
+    },
+    /// The account of the owner is not live at the organisation's identity provider any more: what is mailed to them may be
+    /// read by nobody.
+    OwnerLeft {
+        /// The owner's name.
+        owner: String,
+        /// Where their account stands.
+        state: State,
+        /// The identity provider that says so.
+        provider: String,
     },
     /// A dataset lost more than half of its records from one complete snapshot to the next.
     Shrank {

@@ -106,6 +106,17 @@ impl State {
     }
 }
 
+/// Somebody who is known to be live nowhere any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departed {
+    /// Where their account stands.
+    pub state: State,
+    /// The identity provider that says so; of several the one that was marked first.
+    pub provider: String,
+    /// Until when that may be believed: what an identity provider said ages.
+    pub until: Timestamp,
+}
+
 /// By what an account was matched with an identity, the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum By {

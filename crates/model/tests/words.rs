@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use common::{NOW, finish, instance, run_id, scan};
 use model::diagnosis::{Fault, Rung, Warning};
 use model::health::{Enablement, InstanceFacts, Lease, OpenRun, Paused, Progress, ScanFacts, Suspension};
+use model::identity::State;
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule::{Spread, after_run};
 use model::time::{Duration, Timestamp};
@@ -237,6 +238,8 @@ fn what_is_not_broken_yet_is_said_ahead() {
         Warning::RateBudget { used_percent: 91, resets_at: Some(NOW + Duration::minutes(12)) },
         Warning::RateBudget { used_percent: 91, resets_at: None },
         Warning::CredentialIdles { at: soon },
+        Warning::OwnerLeft { owner: "Ada Berg".into(), state: State::Suspended, provider: "Okta".into() },
+        Warning::OwnerLeft { owner: "Ada Berg".into(), state: State::Removed, provider: "Okta".into() },
         Warning::Shrank { dataset: "members".into(), title: "Members".into(), had: 1200, has: 31, at: NOW },
         Warning::Slow {
             scan: ScanKind::Config,

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock, Weak};
 
 use catalog::App;
+use model::ahead::Own;
 use model::diagnosis::Warning;
 use model::health::{SettledStatus, settled_status};
-use model::id::InstanceId;
+use model::id::{InstanceId, OwnerId};
+use model::identity::Departed;
 use model::time::{Duration, Timestamp};
 use model::view::{InstanceRef, Mark, SeverityCounts, Shell};
+use store::directories::Kept;
 use store::instances::InstanceWithScans;
 use store::numbers::Numbers;
 use store::{Change, What};
@@ -26,6 +29,8 @@ pub(crate) struct Member {
     pub(crate) app: Option<Arc<App>>,
     pub(crate) counts: Numbers,
     pub(crate) owner: Option<model::view::OwnerRef>,
+    /// Set where the owner's account is known not to be live any more.
+    pub(crate) owner_left: Option<Departed>,
     /// Lower-case name, for sorting.
     pub(crate) sort_name: String,
     /// Lower-case text that search looks in.
@@ -92,12 +97,16 @@ impl Member {
         })
     }
 
-    /// Warnings of the latest runs and the ends of the credential, most urgent first.
+    /// Warnings of the latest runs, the ends of the credential, an owner who has left: most urgent first.
     pub(crate) fn warnings(&self, now: Timestamp) -> Vec<Warning> {
         let instance = &self.row.instance;
-        let idles_at = self.app.as_ref().and_then(|app| idles_at(app, instance));
+        let own = Own {
+            expires_at: instance.identity.expires_at,
+            idles_at: self.app.as_ref().and_then(|app| idles_at(app, instance)),
+            owner_left: self.owner.as_ref().and_then(|o| Some((o.name.as_str(), self.owner_left.as_ref()?))),
+        };
         let told = self.row.scans.iter().flat_map(|s| &s.warnings);
-        model::ahead::fold(instance.identity.expires_at, idles_at, told, now)
+        model::ahead::fold(own, told, now)
     }
 }
 
@@ -107,6 +116,9 @@ pub(crate) fn idles_at(app: &App, instance: &store::instances::Instance) -> Opti
     let used = instance.credential_used_at.unwrap_or(instance.credential_set_at);
     Some(used + Duration::days(i64::from(days)))
 }
+
+/// Which owners have left, by what identity providers know, and the owners' addresses.
+pub(crate) type Left = Kept<Vec<(OwnerId, String)>, BTreeMap<OwnerId, Departed>>;
 
 /// What "new since yesterday" means.
 const YESTERDAY: Duration = Duration::hours(24);
@@ -175,11 +187,12 @@ impl Ops {
         let rows = store::instances::all(self.db()).await.map_err(internal)?;
         let mut counts = store::numbers::all(self.db(), self.now() - YESTERDAY).await.map_err(internal)?;
         let owners = self.owner_refs().await?;
+        let left = self.owners_left().await?;
         let members = rows
             .into_iter()
             .map(|row| {
                 let counts = counts.remove(&row.instance.id).unwrap_or_default();
-                let member = self.member(row, counts, &owners);
+                let member = self.member(row, counts, &owners, &left);
                 (member.id().clone(), Arc::new(member))
             })
             .collect();
@@ -202,7 +215,8 @@ impl Ops {
         };
         let counts = store::numbers::of(self.db(), id, self.now() - YESTERDAY).await.map_err(internal)?;
         let owners = self.owner_refs().await?;
-        self.0.fleet.put(self.member(row, counts, &owners));
+        let left = self.owners_left().await?;
+        self.0.fleet.put(self.member(row, counts, &owners, &left));
         Ok(())
     }
 
@@ -210,7 +224,8 @@ impl Ops {
         &self,
         row: InstanceWithScans,
         counts: Numbers,
-        owners: &BTreeMap<model::id::OwnerId, model::view::OwnerRef>,
+        owners: &BTreeMap<OwnerId, model::view::OwnerRef>,
+        left: &BTreeMap<OwnerId, Departed>,
     ) -> Member {
         let app = self.0.catalog.apps.get(&row.instance.app).cloned();
         let facts = row.scans.iter().map(|s| s.facts.clone()).collect();
@@ -220,7 +235,8 @@ impl Ops {
         let search =
             format!("{sort_name}\n{}\n{product}\n{vendor}", row.instance.identity.tenant_name).to_lowercase();
         let owner = row.instance.owner.as_ref().and_then(|id| owners.get(id)).cloned();
-        Member { facts, app, counts, owner, sort_name, search, row }
+        let owner_left = row.instance.owner.as_ref().and_then(|id| left.get(id)).cloned();
+        Member { facts, app, counts, owner, owner_left, sort_name, search, row }
     }
 
     /// One instance of the fleet.

@@ -20,8 +20,9 @@ const LONGEST: Duration = Duration::hours(49);
 /// Runs of a trend.
 const TREND: u32 = 60;
 
-/// The worst of the enabled scans, day by day. A day on which one of them finished no run is no good day, so that it has the
-/// mark of the others only where that is a bad one.
+/// The worst of the enabled scans, day by day. A day on which no scan finished a run has no mark: there is no data. A day on
+/// which one scan finished a run and another did not has the mark of the one that did where that is Unhealthy or Down, and
+/// no mark where it is Up: nobody looked at the whole application that day.
 pub(crate) fn instance_bar(member: &Member, bars: &BTreeMap<ScanKind, DayBar>) -> DayBar {
     let enabled: Vec<&DayBar> =
         member.facts.iter().filter(|s| s.enablement.is_enabled()).filter_map(|s| bars.get(&s.kind)).collect();

@@ -95,6 +95,7 @@ struct Inner {
     sign_ins: vendor_sign_in::SignIns,
     reached_at: OnceLock<String>,
     fleet: fleet::Fleet,
+    left: fleet::Left,
     changed: broadcast::Sender<Changed>,
 }
 
@@ -120,6 +121,7 @@ impl Ops {
             sign_ins: vendor_sign_in::SignIns::default(),
             reached_at: OnceLock::new(),
             fleet: fleet::Fleet::default(),
+            left: fleet::Left::default(),
             changed: broadcast::channel(256).0,
             db: config.db,
             catalog: config.catalog,

@@ -1,8 +1,10 @@
 //! Owners and the audit log.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::id::OwnerId;
+use model::identity::Departed;
 use model::view::{Actor, AuditPage, AuditQuery, AuditRow, OwnerInput, OwnerRef, OwnerRow, OwnersPage, Role};
 use serde_json::json;
 use store::{audit as log, owners};
@@ -18,6 +20,15 @@ impl Ops {
             .into_iter()
             .map(|o| (o.id.clone(), OwnerRef { id: o.id, name: o.name, active: o.active }))
             .collect())
+    }
+
+    /// The active owners whose accounts are known not to be live any more.
+    pub(crate) async fn owners_left(&self) -> Result<Arc<BTreeMap<OwnerId, Departed>>> {
+        let now = self.now();
+        let active = owners::all(self.db()).await.map_err(internal)?.into_iter().filter(|o| o.active);
+        let owners = active.map(|o| (o.id, o.email)).collect();
+        let made = self.0.left.get(self.db(), owners, |all, owners| assess::departed(all, owners, now));
+        made.await.map_err(internal)
     }
 
     /// The Owners page.

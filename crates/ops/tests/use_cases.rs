@@ -9,8 +9,8 @@ use model::id::InstanceId;
 use model::scan::ScanKind;
 use model::time::Duration;
 use model::view::{
-    Actor, ApplicationsQuery, AuditQuery, CredentialInput, FindingsQuery, OwnerInput, Refusal, RefusalKind,
-    Role,
+    Actor, ApplicationsQuery, AuditQuery, CredentialInput, FindingsQuery, ListInput, OwnerInput, Refusal,
+    RefusalKind, Role,
 };
 use ops::{Config, FindingsFormat as Format, Ops, Secrets, command_line};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -376,4 +376,53 @@ async fn check_now_is_the_one_request_of_a_suspended_credential() {
     assert_eq!(facts.suspension, None);
     let checkup = other.ops.settings(&command_line(), &id).await.expect("a page").checkup.expect("just made");
     assert!(checkup.says.contains("suspension is lifted"), "{}", checkup.says);
+}
+
+#[tokio::test]
+async fn an_owner_whose_account_is_not_live_any_more_is_a_warning_everywhere() {
+    let bed = bed().await;
+    let (id, actor) = (bed.onboarded().await, command_line());
+    let ada = OwnerInput {
+        name: "Ada Berg".to_owned(),
+        email: "Ada.Berg@example.com".to_owned(),
+        time_zone: "UTC".to_owned(),
+        active: true,
+        digest_at: String::new(),
+        quiet: false,
+    };
+    let owner = bed.ops.create_owner(&actor, &ada).await.expect("added");
+    bed.ops.assign_owner(&actor, &id, Some(&owner)).await.expect("assigned");
+    let list = |state: &str| ListInput {
+        id: None,
+        name: "Staff".to_owned(),
+        text: format!("email,state\nada.berg@example.com,{state}\n"),
+        days: 30,
+    };
+    let warnings = async || {
+        let page = bed.ops.settings(&actor, &id).await.expect("a page");
+        let tiles = bed.ops.applications(&actor, &ApplicationsQuery::default()).await.expect("a page").tiles;
+        let of_page: Vec<String> = page.header.warnings.into_iter().map(|w| w.kind).collect();
+        assert_eq!(
+            tiles[0].warning.as_ref().map(|w| &w.kind),
+            of_page.first(),
+            "tile and page tell the same"
+        );
+        of_page
+    };
+    assert_eq!(warnings().await, Vec::<String>::new(), "no identity provider tells of her");
+    let staff = bed.ops.upload_identities(&actor, &list("active")).await.expect("taken");
+    assert_eq!(warnings().await, Vec::<String>::new());
+    let suspended = ListInput { id: Some(staff), ..list("suspended") };
+    bed.ops.upload_identities(&actor, &suspended).await.expect("taken");
+    assert_eq!(warnings().await, ["owner_left"]);
+    assert!(bed.ops.metrics().contains("kind=\"owner_left\"} 1"));
+    let admins = bed.ops.digest_preview(&actor, "admins").await.expect("a preview").mail.expect("hers");
+    let text = admins.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.contains("The account of Ada Berg, who answers for this application, is suspended at Staff."),
+        "{text}"
+    );
+    // Whom the admins have noted as inactive they need not be warned of.
+    bed.ops.update_owner(&actor, &owner, &OwnerInput { active: false, ..ada }).await.expect("changed");
+    assert_eq!(warnings().await, Vec::<String>::new());
 }

@@ -6,6 +6,7 @@ use model::ahead;
 use model::digest::{Application, Changes, EXCEPTIONS_AHEAD, Ending, Recipient};
 use model::finding::Severity;
 use model::id::{InstanceId, OwnerId};
+use model::identity::Departed;
 use model::time::{Duration, Timestamp};
 use model::view::SeverityCounts;
 
@@ -153,13 +154,15 @@ pub struct Facts {
     numbers: BTreeMap<InstanceId, numbers::Numbers>,
     owners: BTreeMap<OwnerId, owners::Owner>,
     endings: BTreeMap<InstanceId, Vec<Ending>>,
+    /// Owners whose accounts are known not to be live any more.
+    left: BTreeMap<OwnerId, Departed>,
 }
 
-/// Reads them.
+/// Reads them. `left` are the owners whose accounts are known not to be live any more.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn facts(db: &Db, now: Timestamp) -> Result<Facts, StoreError> {
+pub async fn facts(db: &Db, left: &BTreeMap<OwnerId, Departed>, now: Timestamp) -> Result<Facts, StoreError> {
     let mut endings: BTreeMap<InstanceId, Vec<Ending>> = BTreeMap::new();
     for row in db.0.pool.rows(ENDING, args![now + EXCEPTIONS_AHEAD]).await? {
         let ending = Ending { says: row.get("says")?, at: row.time("exception_expires_at")? };
@@ -170,6 +173,7 @@ pub async fn facts(db: &Db, now: Timestamp) -> Result<Facts, StoreError> {
         numbers: numbers::all(db, now).await?,
         owners: owners::all(db).await?.into_iter().map(|o| (o.id.clone(), o)).collect(),
         endings,
+        left: left.iter().filter(|(_, l)| now <= l.until).map(|(id, l)| (id.clone(), l.clone())).collect(),
     })
 }
 
@@ -192,7 +196,8 @@ impl Facts {
         let active = row.instance.owner.as_ref().and_then(|id| self.owners.get(id)).filter(|o| o.active);
         match recipient {
             Recipient::Owner(id) => active.is_some_and(|o| o.id == *id),
-            Recipient::Admins => active.is_none(),
+            // Whoever has left may not read it; whoever is said to have left and has not must not miss it.
+            Recipient::Admins => active.is_none_or(|o| self.left.contains_key(&o.id)),
         }
     }
 
@@ -219,6 +224,12 @@ impl Facts {
             numbers.open.iter().for_each(|(severity, n)| open.add(*severity, *n));
             let told = row.scans.iter().flat_map(|s| &s.warnings);
             let product = product(i);
+            let owner = i.owner.as_ref().and_then(|id| self.owners.get(id)).filter(|o| o.active);
+            let own = ahead::Own {
+                expires_at: i.identity.expires_at,
+                idles_at: product.idles_at,
+                owner_left: owner.and_then(|o| Some((o.name.as_str(), self.left.get(&o.id)?))),
+            };
             Application {
                 id: i.id.clone(),
                 name: i.name.clone(),
@@ -232,7 +243,7 @@ impl Facts {
                     .map(|o| o.name.clone()),
                 facts: i.facts.clone(),
                 scans: row.scans.iter().map(|s| s.facts.clone()).collect(),
-                warnings: ahead::fold(i.identity.expires_at, product.idles_at, told, now),
+                warnings: ahead::fold(own, told, now),
                 open,
                 stale: (numbers.stale, numbers.stale_since),
                 changes: changes.remove(&i.id).unwrap_or_default(),

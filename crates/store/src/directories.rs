@@ -7,12 +7,15 @@
 pub(crate) mod commit;
 pub(crate) mod links;
 
+use std::sync::Arc;
+
 use model::account::SHAPE;
 use model::id::{DirectoryId, InstanceId};
 use model::identity::{Directory, Identity, State};
 use model::scan::ScanKind;
 use model::time::{Duration, Timestamp};
 use model::value::Record;
+use tokio::sync::Mutex;
 
 use crate::audit::{self, Entry};
 use crate::db::{Db, What};
@@ -69,6 +72,43 @@ pub(crate) const LIST_PUT: Batch = Batch {
     tail: "ON CONFLICT (directory_id, id) DO UPDATE SET record = excluded.record, search = excluded.search, \
            removed_at = NULL",
 };
+
+/// Something that is made from what identity providers know and from `K`, kept for as long as both are the same: ten
+/// thousand people are read once for all who ask.
+#[derive(Debug)]
+pub struct Kept<K, T>(Mutex<Option<(i64, K, Arc<T>)>>);
+
+impl<K, T> Default for Kept<K, T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: PartialEq, T> Kept<K, T> {
+    /// What is kept, or what `make` makes of everybody. One number is compared; whoever finds it changed reads all of it, and
+    /// the others wait for that.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn get(
+        &self,
+        db: &Db,
+        of: K,
+        make: impl FnOnce(&[Directory], &K) -> T,
+    ) -> Result<Arc<T>, StoreError> {
+        let mut kept = self.0.lock().await;
+        let now = version(db).await?;
+        if let Some((then, was, made)) = &*kept
+            && (*then, was) == (now, &of)
+        {
+            return Ok(Arc::clone(made));
+        }
+        let (now, all) = load(db).await?;
+        let made = Arc::new(make(&all, &of));
+        *kept = Some((now, of, Arc::clone(&made)));
+        Ok(made)
+    }
+}
 
 /// An identity provider, without its people.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ("store", &["model"]),
     ("export", &["catalog", "model"]),
     ("contact", &["store", "collect", "catalog", "model"]),
-    ("ops", &["contact", "store", "collect", "catalog", "export", "notify", "model"]),
+    ("ops", &["contact", "store", "collect", "catalog", "assess", "export", "notify", "model"]),
     ("notify", &["model"]),
     ("engine", &["contact", "collect", "assess", "store", "notify", "catalog", "model"]),
     ("web", &["ops", "catalog", "model"]),

@@ -438,3 +438,51 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_has_left_is_known_by_a_word_that_may_be_believed() {
+    let left = |all: &[Directory], mail: &str, now: Timestamp| {
+        Directories::new(all)
+            .departed(mail, now)
+            .map(|left| format!("{} at {}", left.state.as_str(), left.provider))
+    };
+    let mut carol = identity("3", "carol@example.com", State::Suspended);
+    carol.aliases = vec!["c.jones@example.com".to_owned()];
+    let staff = directory("a", vec![identity("1", "ada@example.com", State::Active), carol.clone()]);
+    let only = std::slice::from_ref(&staff);
+    assert_eq!(left(only, " Carol@Example.com", NOW).as_deref(), Some("suspended at A"));
+    assert_eq!(left(only, "c.jones@example.com", NOW).as_deref(), Some("suspended at A"));
+    for nobody in ["ada@example.com", "zoe@example.com", "no address"] {
+        assert_eq!(left(only, nobody, NOW), None, "{nobody}");
+    }
+    assert_eq!(left(&[], "carol@example.com", NOW), None, "no identity provider at all");
+    // Its word ages: then nothing is known, which is not that she is back.
+    let told = Directories::new(only).departed("carol@example.com", NOW).expect("she has left");
+    assert_eq!(told.until, carol.seen_at + MAX_AGE);
+    assert_eq!(left(only, "carol@example.com", told.until + Duration(1)), None);
+    // Live at another one, or not told there.
+    let elsewhere = |state: Option<State>| {
+        let there = Identity { state, ..identity("9", "carol@example.com", State::Active) };
+        left(&[staff.clone(), directory("b", vec![there])], "carol@example.com", NOW)
+    };
+    assert_eq!(elsewhere(Some(State::Active)), None);
+    assert_eq!(elsewhere(None), None);
+    assert_eq!(elsewhere(Some(State::Removed)).as_deref(), Some("suspended at A"), "the better word counts");
+    // Gone, as of the last whole reading; never read whole, the last sight counts.
+    let gone = Directory {
+        complete_at: None,
+        ..directory("a", vec![identity("3", "carol@example.com", State::Removed)])
+    };
+    assert_eq!(left(&[gone], "carol@example.com", NOW).as_deref(), Some("removed at A"));
+    // An address that was given to somebody else belongs to whoever is there.
+    let passed_on = directory(
+        "a",
+        vec![
+            identity("3", "carol@example.com", State::Removed),
+            identity("4", "carol@example.com", State::Active),
+        ],
+    );
+    assert_eq!(left(&[passed_on], "carol@example.com", NOW), None);
+    let two = directory("a", vec![carol.clone(), identity("4", "carol@example.com", State::Suspended)]);
+    assert_eq!(left(&[two], "carol@example.com", NOW), None, "nobody knows whose it is");
+}

@@ -1,12 +1,14 @@
 //! Alerts: what has changed and held, what will break, what was found; each told once, and folded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::ahead;
 use model::diagnosis::Warning;
 use model::finding::Severity;
 use model::health::{SettledStatus, settled_status};
 use model::id::{InstanceId, OwnerId};
+use model::identity::Departed;
 use model::time::{Duration, Timestamp};
 use model::view::SeverityCounts;
 use model::words::{About, warning_remedy, warning_says_at};
@@ -33,6 +35,8 @@ struct Look<'a> {
     destinations: Vec<(Destination, Subscription)>,
     rows: Vec<InstanceWithScans>,
     owners: BTreeMap<OwnerId, String>,
+    /// Those of them whose accounts are known not to be live any more.
+    left: Arc<BTreeMap<OwnerId, Departed>>,
     told: BTreeSet<String>,
 }
 
@@ -59,6 +63,7 @@ pub(crate) async fn look(context: &Context, now: Timestamp) -> Result<(), StoreE
         destinations: all,
         rows: instances::all(&context.db).await?,
         owners: owners::all(&context.db).await?.into_iter().map(|o| (o.id, o.name)).collect(),
+        left: context.left(now).await?,
         told: alerts::told_since(&context.db, now - REMEMBER).await?,
     };
     look.statuses().await?;
@@ -166,8 +171,13 @@ impl Look<'_> {
         let mut groups: BTreeMap<&str, Vec<(&InstanceWithScans, String, String)>> = BTreeMap::new();
         for row in self.rows.iter().filter(|r| r.instance.facts.paused.is_none()) {
             let warnings = row.scans.iter().flat_map(|s| &s.warnings);
-            let idles_at = self.context.idles_at(&row.instance);
-            for warning in ahead::fold(row.instance.identity.expires_at, idles_at, warnings, self.now) {
+            let owner = row.instance.owner.as_ref();
+            let own = ahead::Own {
+                expires_at: row.instance.identity.expires_at,
+                idles_at: self.context.idles_at(&row.instance),
+                owner_left: owner.and_then(|id| Some((self.owners.get(id)?.as_str(), self.left.get(id)?))),
+            };
+            for warning in ahead::fold(own, warnings, self.now) {
                 let Some(key) = key(&row.instance.id, &warning) else { continue };
                 if !self.told.contains(&key) {
                     let product = self.context.product(&row.instance.app);
@@ -331,6 +341,9 @@ fn key(instance: &InstanceId, warning: &Warning) -> Option<String> {
         Warning::Shrank { dataset, at, .. } => Some(format!("shrank:{instance}:{dataset}:{}", at.0)),
         // Each use puts it off: the day moves, the warning is the same.
         Warning::CredentialIdles { .. } => Some(format!("idles:{instance}")),
+        Warning::OwnerLeft { owner, state, .. } => {
+            Some(format!("owner:{instance}:{owner}:{}", state.as_str()))
+        }
         Warning::Slow { scan, .. } => Some(format!("slow:{instance}:{scan}")),
         Warning::RateBudget { .. } => None,
     }

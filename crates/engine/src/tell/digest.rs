@@ -34,7 +34,7 @@ pub(crate) async fn look(context: &Context, now: Timestamp) -> Result<(), StoreE
     if owed.is_empty() {
         return Ok(());
     }
-    let facts = digests::facts(&context.db, now).await?;
+    let facts = digests::facts(&context.db, &*context.left(now).await?, now).await?;
     for one in owed {
         if context.is_draining() {
             return Ok(());

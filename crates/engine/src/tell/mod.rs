@@ -14,12 +14,14 @@ use std::sync::{Arc, Mutex};
 
 use catalog::Catalog;
 use collect::Clock;
-use model::id::AppId;
+use model::id::{AppId, OwnerId};
+use model::identity::Departed;
 use model::time::{Duration, Timestamp};
 use notify::{Network, Trust};
 use serde::{Deserialize, Serialize};
+use store::directories::Kept;
 use store::instances::Instance;
-use store::{Db, StoreError, What};
+use store::{Db, StoreError, What, owners};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -76,6 +78,8 @@ pub(crate) struct Context {
     pub(crate) draining: watch::Receiver<bool>,
     /// Recipients that had no application when their digest was due, with the day: not looked at again that day.
     pub(crate) idle: Mutex<BTreeMap<String, String>>,
+    /// Which owners have left, by what identity providers know, and the owners' addresses.
+    pub(crate) left: Kept<Vec<(OwnerId, String)>, BTreeMap<OwnerId, Departed>>,
 }
 
 /// A message as it waits in the outbox.
@@ -113,6 +117,13 @@ impl Context {
         Some(used + Duration::days(i64::from(days)))
     }
 
+    /// The active owners whose accounts are known not to be live any more.
+    pub(crate) async fn left(&self, now: Timestamp) -> Result<Arc<BTreeMap<OwnerId, Departed>>, StoreError> {
+        let active = owners::all(&self.db).await?.into_iter().filter(|o| o.active);
+        let owners = active.map(|o| (o.id, o.email)).collect();
+        self.left.get(&self.db, owners, |all, owners| assess::departed(all, owners, now)).await
+    }
+
     async fn drained(&self) {
         drop(self.draining.clone().wait_for(|drain| *drain).await);
     }
@@ -134,8 +145,8 @@ impl Teller {
         setup: Setup,
     ) -> Telling {
         let (drain, draining) = watch::channel(false);
-        let idle = Mutex::default();
-        let context = Arc::new(Context { db, catalog, network, trust, clock, setup, draining, idle });
+        let (idle, left) = (Mutex::default(), Kept::default());
+        let context = Arc::new(Context { db, catalog, network, trust, clock, setup, draining, idle, left });
         let tasks = vec![tokio::spawn(decide(Arc::clone(&context))), tokio::spawn(send(context))];
         Telling { drain, tasks }
     }

@@ -7,11 +7,14 @@ use model::id::{CheckId, DirectoryId, InstanceId};
 use model::identity::MAX_AGE;
 use model::scan::ScanKind;
 use model::time::Duration;
+use notify::event::{Kind, Subscription};
 use store::findings::{Exception, OperatorState};
-use store::{Cut, Order, accounts, directories, findings, runs};
+use store::{Cut, Order, accounts, directories, findings, outbox, runs};
 
 use super::fake::Answer;
+use super::post::{self, Server, minute};
 use super::world::{World, entry, onboard};
+use crate::tell::Message;
 
 const PROVISIONED: &str = "shared/account-provisioned-by-idp";
 const LEAVER: &str = "shared/account-leaver";
@@ -168,4 +171,64 @@ async fn an_exception_ends_by_itself() {
     );
     world.pass(Duration::hours(2)).await;
     assert_eq!(open(&world, PROVISIONED).await, [("eve@example.org".to_owned(), false)]);
+}
+
+/// The texts of the digests that went to an address, the latest first.
+async fn digests_to(world: &World, address: &str) -> Vec<String> {
+    let (parcels, _) = outbox::recent(&world.db).await.expect("rows");
+    let to = parcels.into_iter().filter(|p| p.parcel.kind == "digest" && p.parcel.addressee == address);
+    let text = |body: &str| match serde_json::from_str(body) {
+        Ok(Message::Mail(mail)) => mail.text.split_whitespace().collect::<Vec<_>>().join(" "),
+        other => panic!("a digest is a mail: {other:?}"),
+    };
+    to.map(|p| text(&p.parcel.body)).collect()
+}
+
+#[tokio::test]
+async fn an_owner_who_left_is_told_of_once_and_the_admins_read_the_digest_as_well() {
+    const LEFT: &str = "The account of Ada Berg, who answers for this application, is suspended at Staff.";
+    let (mut world, idp) = two().await;
+    mark(&mut world, &idp).await;
+    post::own(&world.db, &world.clock, &world.id, "ada", ("UTC", 480)).await;
+    let server = Server::start().await;
+    let context = post::teller(&world.db, &world.catalog, &world.clock, &server, ("here", "one"));
+    let kinds = vec![Kind::WarningAhead];
+    post::webhook(&world.db, &world.clock, Subscription { kinds, ..Subscription::default() }).await;
+    let told = || -> Vec<String> {
+        let posts = server.posts.lock().expect("nobody panicked");
+        posts.iter().map(|p| p["title"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let day = async |world: &mut World| {
+        for _ in 0..24 {
+            world.pass(Duration::hours(1)).await;
+            minute(&context).await;
+        }
+    };
+    day(&mut world).await;
+    assert_eq!(told(), Vec::<String>::new(), "she is there");
+    assert!(!digests_to(&world, "admins@example.com").await[0].contains("Acme (Vault"));
+
+    world.fake.staff("Staff", &[("ada@example.com", false), ("bob@example.com", true)]);
+    day(&mut world).await;
+    let [title] = &told()[..] else { panic!("{:?}", told()) };
+    assert!(title.starts_with(&format!("Acme (Vault): {LEFT} Assign another owner")), "{title}");
+    for address in ["ada@example.com", "admins@example.com"] {
+        let digest = &digests_to(&world, address).await[0];
+        assert!(digest.contains(&format!("Acme - {LEFT}")), "{address}: {digest}");
+    }
+
+    // What the identity provider said grows too old: then it is not known, which is neither that she is back nor told anew.
+    world.fake.answers("Staff", false);
+    for _ in 0..4 {
+        day(&mut world).await;
+    }
+    assert!(!digests_to(&world, "ada@example.com").await[0].contains(LEFT));
+    assert!(!digests_to(&world, "admins@example.com").await[0].contains("Acme (Vault"));
+    world.fake.answers("Staff", true);
+    day(&mut world).await;
+    assert!(digests_to(&world, "admins@example.com").await[0].contains(LEFT));
+    world.fake.staff("Staff", &[("ada@example.com", true), ("bob@example.com", true)]);
+    day(&mut world).await;
+    assert!(!digests_to(&world, "ada@example.com").await[0].contains(LEFT), "she is back");
+    assert_eq!(told().len(), 1);
 }

@@ -151,6 +151,7 @@ pub(super) fn teller(
         },
         draining,
         idle: Mutex::default(),
+        left: store::directories::Kept::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! What is not broken yet, and what to do before it is.
 
 use crate::diagnosis::Warning;
+use crate::identity::State;
 use crate::time::Timestamp;
 use crate::words::{Action, Remedy, Sentence, count, duration};
 
@@ -27,6 +28,17 @@ pub fn warning_says(warning: &Warning) -> Sentence {
                 Some(at) => says.text("; it is renewed ").at(*at).text("."),
                 None => says.text("."),
             }
+        }
+        Warning::OwnerLeft { owner, state, provider } => {
+            let stands = match state {
+                State::Suspended => "is suspended at",
+                State::Expired => "was never taken up in time at",
+                State::Removed => "is gone from",
+                State::Active | State::Invited => "is live at",
+            };
+            Sentence::new(format!(
+                "The account of {owner}, who answers for this application, {stands} {provider}."
+            ))
         }
         Warning::Shrank { title, had, has, at, .. } => {
             Sentence::new(format!("{title} went from {} to {} records ", count(*had), count(*has)))
@@ -98,6 +110,11 @@ pub fn warning_remedy(warning: &Warning, app: &str) -> Remedy {
             ),
             Action::None,
             admin,
+        ),
+        Warning::OwnerLeft { .. } => (
+            "Assign another owner on the settings page; until then the admins get its digest as well.".to_owned(),
+            Action::None,
+            "an admin of Parapet".to_owned(),
         ),
         Warning::Shrank { .. } => (
             format!(

@@ -1,6 +1,7 @@
 //! From material to what the templates say.
 
-use model::digest::{Application, Changes, Material};
+use model::diagnosis::Warning;
+use model::digest::{Application, Changes, Material, Recipient};
 use model::health::{InstanceFacts, ScanFacts, SettledStatus};
 use model::time::Timestamp;
 use model::view::{Mark, SeverityCounts};
@@ -24,7 +25,7 @@ pub(super) fn build(material: &Material, pace: &Pace, now: Timestamp, frame: &Fr
     let counts = fleet(&seen);
     let of = |wanted: &dyn Fn(Option<SettledStatus>) -> bool, full: bool| -> Vec<App> {
         let chosen = seen.iter().filter(|s| wanted(s.settled));
-        chosen.map(|s| application(s, full, pace, now, frame)).collect()
+        chosen.map(|s| application(s, full, &material.recipient, pace, now, frame)).collect()
     };
     let not_up = |s| matches!(s, Some(SettledStatus::Down | SettledStatus::Unhealthy));
     let trouble = of(&not_up, true);
@@ -87,7 +88,7 @@ fn fleet(seen: &[Seen<'_>]) -> FleetCounts {
         }
         counts.total += 1;
         let expiry = s.app.warnings.iter().find_map(|w| match w {
-            model::diagnosis::Warning::CredentialExpires { at } => Some(*at),
+            Warning::CredentialExpires { at } => Some(*at),
             _ => None,
         });
         if let Some(at) = expiry {
@@ -121,7 +122,14 @@ fn subject(counts: &FleetCounts) -> String {
     format!("Parapet: {news}")
 }
 
-fn application(seen: &Seen<'_>, full: bool, pace: &Pace, now: Timestamp, frame: &Frame<'_>) -> App {
+fn application(
+    seen: &Seen<'_>,
+    full: bool,
+    recipient: &Recipient,
+    pace: &Pace,
+    now: Timestamp,
+    frame: &Frame<'_>,
+) -> App {
     let Seen { app, settled, scans } = seen;
     let about = About { app: &app.product, instance: &app.facts, scans, now };
     let (mark, word) = match settled {
@@ -167,12 +175,20 @@ fn application(seen: &Seen<'_>, full: bool, pace: &Pace, now: Timestamp, frame: 
         name: app.name.clone(),
         about: format!("{}, {}", app.product, app.tenant),
         says,
-        why_you: app.inactive_owner.as_ref().map_or_else(String::new, |name| {
-            format!("Its owner {name} gets no mail any more: assign another owner.")
-        }),
+        why_you: why_you(app, recipient, now, pace),
         scans: if full { shown } else { Vec::new() },
         link,
     }
+}
+
+/// Why the admins are told of what is somebody's.
+fn why_you(app: &Application, recipient: &Recipient, now: Timestamp, pace: &Pace) -> String {
+    if let Some(name) = &app.inactive_owner {
+        return format!("Its owner {name} gets no mail any more: assign another owner.");
+    }
+    let left = app.warnings.iter().find(|w| matches!(w, Warning::OwnerLeft { .. }));
+    let left = left.filter(|_| *recipient == Recipient::Admins);
+    left.map_or_else(String::new, |w| plain(&words::warning_says_at(w, now), pace))
 }
 
 fn one_scan(scan: &ScanFacts, words: &words::ScanWords, instance: &InstanceFacts, pace: &Pace) -> Scan {

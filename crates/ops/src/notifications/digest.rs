@@ -16,7 +16,8 @@ impl Ops {
     /// There is no such person, or the store cannot be read.
     pub async fn digest_preview(&self, _actor: &Actor, key: &str) -> Result<DigestPreview> {
         let now = self.now();
-        let facts = digests::facts(self.db(), now).await.map_err(internal)?;
+        let left = self.owners_left().await?;
+        let facts = digests::facts(self.db(), &left, now).await.map_err(internal)?;
         let mut who: Vec<(Recipient, String)> =
             facts.owners().iter().map(|o| (Recipient::Owner(o.id.clone()), o.name.clone())).collect();
         who.push((Recipient::Admins, "The admins".to_owned()));

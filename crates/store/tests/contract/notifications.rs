@@ -223,7 +223,7 @@ on_both! {
         instances::assign_owner(&f.db, &id, Some(&owner.id), min(0), audit("assign")).await.unwrap();
 
         let hers = Recipient::Owner(owner.id.clone());
-        let facts = digests::facts(&f.db, min(30)).await.unwrap();
+        let facts = digests::facts(&f.db, &Default::default(), min(30)).await.unwrap();
         assert!(facts.concerns(&hers) && facts.concerns(&Recipient::Admins));
         let product = |i: &instances::Instance| digests::Product { name: i.app.as_str().to_uppercase(), idles_at: None };
         let seen = async |who: &Recipient, since: i64, until: i64| {
@@ -239,7 +239,7 @@ on_both! {
         assert_eq!(admins.iter().map(|a| &a.id).collect::<Vec<_>>(), [&elsewhere]);
 
         owners::update(&f.db, &owners::Owner { active: false, ..owner }, min(31), audit("owner")).await.unwrap();
-        let facts = digests::facts(&f.db, min(31)).await.unwrap();
+        let facts = digests::facts(&f.db, &Default::default(), min(31)).await.unwrap();
         assert!(!facts.concerns(&hers));
         let to_admins =
             facts.applications(&f.db, &Recipient::Admins, None, min(30), min(31), &product).await.unwrap();
