@@ -13,6 +13,7 @@ mod load;
 pub mod manifest;
 mod markdown;
 pub mod mutate;
+mod posts;
 pub mod scaffold;
 mod standard;
 mod template;
@@ -20,6 +21,7 @@ mod template;
 pub use app::{App, DatasetSpec, Defaults, Grade, MappingSpec, RequestSpec, ScopeGrade};
 pub use check::{Check, DEFAULT_NOW, Example, Given, Lifecycle, Over, Param, Remedy, judge};
 pub use error::LoadError;
+pub use posts::AllowedPosts;
 pub use standard::{Control, Standard};
 pub use template::{Part, Template, days_ago, segment};
 
@@ -56,14 +58,20 @@ impl Catalog {
     /// The embedded catalogue. Its errors are empty in every build that passed its tests.
     #[must_use]
     pub fn builtin() -> Loaded {
-        load::tree::load(&[])
+        load::tree::load(&[], &AllowedPosts::default())
     }
 
     /// The embedded catalogue and, after it, folders of the same layout. They may add applications, checks (to
     /// applications that are there, too) and standards, and never change what is built in.
     #[must_use]
     pub fn load(folders: &[PathBuf]) -> Loaded {
-        load::tree::load(folders)
+        load::tree::load(folders, &AllowedPosts::default())
+    }
+
+    /// The same, where the operator has allowed reads by POST to applications of the own folders.
+    #[must_use]
+    pub fn load_allowing(folders: &[PathBuf], posts: &AllowedPosts) -> Loaded {
+        load::tree::load(folders, posts)
     }
 
     /// A folder of the layout of the embedded one, in its place: the catalogue as it lies in a working tree.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::App;
 use catalog::manifest::{Auth, Deployment, Setting};
-use collect::Origins;
+use collect::{OriginError, Origins};
 use model::id::AppId;
 use model::scan::ScanKind;
 use model::view::{
@@ -76,6 +76,7 @@ impl Ops {
             credential: credential_fields(auth, input),
             permissions: permissions(app, auth),
             origins: origins(app, way, input),
+            posts: posts(app, |host| base(app, way, input, host)),
             owners: self.owner_refs().await?.into_values().filter(|o| o.active).collect(),
             name: input.name.clone(),
             owner: Some(input.owner.clone()).filter(|o| !o.is_empty()),
@@ -218,12 +219,40 @@ fn permissions(app: &App, auth: &Auth) -> Vec<ScanPermissions> {
         .collect()
 }
 
+/// The addresses to which the operator has allowed this application to send POST requests. `base` tells where a host is.
+pub(crate) fn posts(app: &App, base: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let address = |(host, path): (&str, &str)| Some(format!("{}{path}", base(host)?.trim_end_matches('/')));
+    app.allowed_posts().into_iter().filter_map(address).collect()
+}
+
+/// The base address of a host as far as it is known; `None` where this way of hosting does not have it.
+fn base(app: &App, way: &Deployment, input: &CredentialInput, name: &str) -> Option<String> {
+    let host = way.hosts.get(name)?;
+    if let Ok(origins) = entered(app, way, input) {
+        return origins.get(name).map(ToString::to_string);
+    }
+    let origin = host.origin.clone().or_else(|| Some(format!("{{{}}}", way.address.as_ref()?.name)))?;
+    Some(format!("{origin}{}", host.base))
+}
+
+/// The addresses, once all that they are made of has been entered.
+fn entered(
+    app: &App,
+    way: &Deployment,
+    input: &CredentialInput,
+) -> std::result::Result<Origins, OriginError> {
+    let value = |s: &Option<Setting>| {
+        s.as_ref()
+            .and_then(|s| input.settings.get(&s.name))
+            .map(|v| v.trim().to_owned())
+            .filter(|v| !v.is_empty())
+    };
+    Origins::resolve(app, &way.id, value(&way.label).as_deref(), value(&way.address).as_deref())
+}
+
 /// Where the credential will go; parts that have not been entered yet stand as `{label}`.
 fn origins(app: &App, way: &Deployment, input: &CredentialInput) -> Vec<String> {
-    let entered = |s: &Option<Setting>| {
-        s.as_ref().and_then(|s| input.settings.get(&s.name)).map(|v| v.trim()).filter(|v| !v.is_empty())
-    };
-    if let Ok(origins) = Origins::resolve(app, &way.id, entered(&way.label), entered(&way.address)) {
+    if let Ok(origins) = entered(app, way, input) {
         return origins.receivers().into_iter().collect();
     }
     let mut list: Vec<String> = way

@@ -19,6 +19,7 @@ use store::scans::ScanSetup;
 
 use crate::draft::Draft;
 use crate::fleet::Member;
+use crate::form::posts;
 use crate::refusal::{
     Result, conflict, internal, invalid, must_be_admin, not_found, store as from_store, vendor,
 };
@@ -104,6 +105,7 @@ impl Ops {
             owner: draft.owner.as_ref().and_then(|o| owners.get(o)).cloned(),
             identity: draft.preflight.identity.clone(),
             origins: receivers(&draft.origins),
+            posts: posts(app, |host| draft.origins.get(host).cloned()),
             // Reauthenticating, a scan that the new credential cannot run stays enabled, so saving is always possible.
             can_save: lost_by.is_some() || scans.iter().any(|s| s.ready),
             scans,
@@ -207,6 +209,7 @@ impl Ops {
             }
         }
         page.origins = receivers(&i.origins);
+        page.posts = posts(&app, |host| i.origins.get(host).cloned());
         Ok(page)
     }
 

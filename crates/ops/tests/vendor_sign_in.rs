@@ -189,13 +189,19 @@ async fn forge(tenant: &'static str) -> Server<Forge> {
 }
 
 async fn bed() -> Bed {
+    bed_of(APP, &[]).await
+}
+
+/// With this manifest, and these paths to which its application may POST.
+async fn bed_of(manifest: &str, posts: &[&str]) -> Bed {
     let folder = tempfile::tempdir().expect("a folder");
     let app = folder.path().join("apps/forge");
     std::fs::create_dir_all(app.join("checks")).expect("a folder");
     std::fs::write(app.join("checks/called-one.md"), CHECK).expect("a file");
-    std::fs::write(app.join("app.toml"), APP).expect("a file");
+    std::fs::write(app.join("app.toml"), manifest).expect("a file");
     std::fs::write(app.join("onboarding.md"), "Register a client.\n").expect("a file");
-    let loaded = catalog::Catalog::load(&[folder.path().to_owned()]);
+    let posts = posts.iter().map(|path| ("forge".to_owned(), (*path).to_owned())).collect();
+    let loaded = catalog::Catalog::load_allowing(&[folder.path().to_owned()], &posts);
     assert!(loaded.errors.is_empty(), "{:?}", loaded.errors);
     let catalog = Arc::new(loaded.catalog);
     let entropy = Arc::new(Counting::default());
@@ -428,3 +434,37 @@ async fn what_stops_a_scan_waits_for_a_renewal() {
     drop(contact.credential.keeper.turn().await.expect("a turn"));
     contact.settled().await;
 }
+
+/// Whoever onboards an application of an own folder is told what it sends by POST, before and after it is verified.
+#[tokio::test]
+async fn what_an_own_application_sends_by_post_is_told() {
+    let bed = bed_of(&format!("{APP}{SEARCH}"), &["/search"]).await;
+    let actor = session("a").actor;
+    let form =
+        bed.ops.onboard_form(&actor, &"forge".into(), &CredentialInput::default()).await.expect("a form");
+    assert_eq!(form.posts, ["{address}/search"]);
+    let form = bed.ops.onboard_form(&actor, &"forge".into(), &bed.input(&bed.forge)).await.expect("a form");
+    let address = format!("{}/search", bed.forge.origin());
+    assert_eq!(form.posts, [address.as_str()]);
+    let page = bed.leave().await;
+    let brought = bed.forge.tenant().vendor.sign_in(&page);
+    let verified = bed.back("a", &brought).await.expect("verified");
+    assert_eq!(verified.posts, [address.as_str()]);
+    let id = bed.ops.onboard_save(&actor, &verified.draft).await.expect("saved");
+    let form = bed.ops.reauthenticate_form(&actor, &id, &CredentialInput::default()).await.expect("a form");
+    assert_eq!(form.posts, [address.as_str()]);
+    let built_in = bed.ops.onboard_form(&actor, &"microsoft365".into(), &CredentialInput::default()).await;
+    assert_eq!(built_in.expect("a form").posts, Vec::<String>::new(), "nobody was asked");
+}
+
+const SEARCH: &str = r#"
+[[dataset]]
+name = "found"
+title = "What a search finds"
+scans = ["config"]
+permission = { person = ["rules.read"] }
+docs = "https://forge.example/docs"
+key = "id"
+request = [{ path = "/search", post = { query = "rules" } }]
+field = [{ name = "id", type = "string" }]
+"#;

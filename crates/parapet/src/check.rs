@@ -18,13 +18,11 @@ use crate::wiring::{self, World};
 pub(crate) async fn run(command: CheckCommand) -> Result<ExitCode, Failure> {
     match command {
         CheckCommand::List { app, severity, json, catalogue } => {
-            let (catalog, errors) = wiring::catalogue(&catalogue.folders)?;
-            wiring::warn(&errors);
+            let catalog = wiring::catalogue_of(&catalogue)?;
             list(&catalog, app.as_deref(), severity, json)
         }
         CheckCommand::Show { id, catalogue } => {
-            let (catalog, errors) = wiring::catalogue(&catalogue.folders)?;
-            wiring::warn(&errors);
+            let catalog = wiring::catalogue_of(&catalogue)?;
             let (app, check) = find(&catalog, &id)?;
             say(&page(app, check));
             Ok(ExitCode::SUCCESS)

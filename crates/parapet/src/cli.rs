@@ -140,6 +140,9 @@ pub(crate) struct CatalogueArgs {
     /// Further catalogue folder (repeatable): adds applications and checks, shadows none
     #[arg(long = "catalog-folder", value_name = "DIR")]
     pub(crate) folders: Vec<PathBuf>,
+    /// Path to which an application of these folders may send POST requests, because that only reads (repeatable)
+    #[arg(long = "allow-post", value_name = "APP=PATH", value_parser = pair)]
+    pub(crate) allow_post: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -240,6 +243,8 @@ The configuration file, all of it optional:
   database = \"sqlite:parapet.db\"                 or postgres://user@host/name
   sealing_key_file = \"parapet.key\"
   catalog = [\"/etc/parapet/catalog\"]
+  [allow_post]
+  hub = [\"/search\"]                             where POST only reads, for these folders
   [outbound]
   allow_private = [\"git.corp.example\"]
   allow_loopback_http = true                     plain http, to this machine only
@@ -394,6 +399,9 @@ pub(crate) struct TryArgs {
     /// Address to use instead of the vendor's
     #[arg(long, value_name = "URL")]
     pub(crate) address: Option<String>,
+    /// Path to which an application of the folder may send POST requests, because that only reads (repeatable)
+    #[arg(long = "allow-post", value_name = "APP=PATH", value_parser = pair)]
+    pub(crate) allow_post: Vec<(String, String)>,
     #[command(flatten)]
     pub(crate) outbound: OutboundArgs,
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use catalog::AllowedPosts;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -18,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) sealing_key_file: PathBuf,
     /// Further catalogue folders.
     pub(crate) catalog: Vec<PathBuf>,
+    /// Paths to which applications of these folders may send POST requests, by application.
+    pub(crate) allow_post: AllowedPosts,
     pub(crate) outbound: Outbound,
     pub(crate) engine: Engine,
     pub(crate) metrics: Metrics,
@@ -104,6 +107,7 @@ impl Default for Config {
             database: "sqlite:parapet.db".to_owned(),
             sealing_key_file: PathBuf::from("parapet.key"),
             catalog: Vec::new(),
+            allow_post: AllowedPosts::default(),
             outbound: Outbound::default(),
             engine: Engine::default(),
             metrics: Metrics::default(),

@@ -66,7 +66,7 @@ async fn world(folder: &std::path::Path, told: Option<&std::path::Path>) -> Resu
         outbound: told.outbound,
         ..Config::default()
     };
-    let (catalog, load_errors) = wiring::catalogue(&[])?;
+    let (catalog, load_errors) = wiring::catalogue(&[], &catalog::AllowedPosts::default())?;
     let catalog = unhurried(catalog);
     let o = &config.outbound;
     let outbound = wiring::outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), true)?;

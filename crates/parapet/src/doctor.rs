@@ -34,7 +34,7 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<ExitCode, Failure> {
         "sealing key",
         key.as_ref().map(|_| "readable".to_owned()).map_err(|f| Failure::usage(f.message.clone())),
     );
-    let (catalog, errors) = match wiring::catalogue(&config.catalog) {
+    let (catalog, errors) = match wiring::catalogue(&config.catalog, &config.allow_post) {
         Ok(found) => found,
         Err(failure) => {
             tell("catalogue", Err(failure));
@@ -45,6 +45,9 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<ExitCode, Failure> {
     tell("catalogue", Ok(format!("{} applications, {checks} checks", catalog.apps.len())));
     for error in &errors {
         tell("catalogue folder", Err(Failure::usage(error.to_string())));
+    }
+    for unused in config.allow_post.unused(&catalog) {
+        tell("allow_post", Err(Failure::usage(format!("{unused}."))));
     }
     let o = &config.outbound;
     let outbound =

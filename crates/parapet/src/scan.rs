@@ -66,8 +66,7 @@ pub(crate) struct Report {
 }
 
 pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
-    let (mut catalog, errors) = wiring::catalogue(&args.catalogue.folders)?;
-    wiring::warn(&errors);
+    let mut catalog = wiring::catalogue_of(&args.catalogue)?;
     let app = product(&catalog, &args.app)?;
     // What the other applications take, the scan can use.
     if let Some(catalog) = Arc::get_mut(&mut catalog) {

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use catalog::{Catalog, LoadError};
+use catalog::{AllowedPosts, Catalog, LoadError};
 use collect::{Clock, Outbound, OutboundConfig};
 use engine::clock::{SystemClock, SystemEntropy};
 use model::time::Timestamp;
 use ops::Ops;
 use store::{Db, Options};
 
+use crate::cli::CatalogueArgs;
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::{key, output};
@@ -26,8 +27,11 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// The catalogue with the operator's folders. Built-in files that do not load are a broken build.
-pub(crate) fn catalogue(folders: &[PathBuf]) -> Result<(Arc<Catalog>, Vec<LoadError>), Failure> {
-    let loaded = if folders.is_empty() { Catalog::builtin() } else { Catalog::load(folders) };
+pub(crate) fn catalogue(
+    folders: &[PathBuf],
+    posts: &AllowedPosts,
+) -> Result<(Arc<Catalog>, Vec<LoadError>), Failure> {
+    let loaded = if folders.is_empty() { Catalog::builtin() } else { Catalog::load_allowing(folders, posts) };
     if loaded.catalog.apps.is_empty() {
         let why = loaded.errors.first().map(ToString::to_string).unwrap_or_default();
         return Err(Failure::usage(format!("No application of the catalogue could be loaded. {why}")));
@@ -39,6 +43,22 @@ pub(crate) fn catalogue(folders: &[PathBuf]) -> Result<(Arc<Catalog>, Vec<LoadEr
 pub(crate) fn warn(errors: &[LoadError]) {
     for error in errors {
         output::note(&format!("catalogue: {error}"));
+    }
+}
+
+/// The catalogue of a command that takes folders. What is wrong with them is said, and the others are used.
+pub(crate) fn catalogue_of(args: &CatalogueArgs) -> Result<Arc<Catalog>, Failure> {
+    let posts: AllowedPosts = args.allow_post.iter().cloned().collect();
+    let (catalog, errors) = catalogue(&args.folders, &posts)?;
+    warn(&errors);
+    warn_unused(&posts, &catalog);
+    Ok(catalog)
+}
+
+/// Complains about what is allowed and not asked for.
+pub(crate) fn warn_unused(posts: &AllowedPosts, catalog: &Catalog) {
+    for unused in posts.unused(catalog) {
+        output::note(&format!("allow_post: {unused}."));
     }
 }
 
@@ -96,7 +116,8 @@ impl World {
     pub(crate) async fn open(file: Option<&PathBuf>) -> Result<Self, Failure> {
         let config = config::load(file.map(PathBuf::as_path))?;
         let key = key::load(&config.sealing_key_file)?;
-        let (catalog, load_errors) = catalogue(&config.catalog)?;
+        let (catalog, load_errors) = catalogue(&config.catalog, &config.allow_post)?;
+        warn_unused(&config.allow_post, &catalog);
         let o = &config.outbound;
         let outbound =
             outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), o.allow_loopback_http)?;

@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn the_examples_load() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/docs/examples");
-        // As if they came with Parapet: `post` is for those alone.
+        // As if they came with Parapet: `post` needs nobody's leave there.
         let loaded = crate::Catalog::of_folder(&folder);
         let errors: Vec<String> = loaded.errors.iter().map(ToString::to_string).collect();
         assert_eq!(errors, Vec::<String>::new());

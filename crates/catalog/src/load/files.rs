@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
 
-use crate::LoadError;
+use crate::{AllowedPosts, LoadError};
 
 static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../catalog");
 
@@ -23,6 +23,8 @@ pub(crate) struct Files {
     root: PathBuf,
     text: BTreeMap<String, Arc<str>>,
     pub(crate) builtin: bool,
+    /// What its applications may send by POST; those that are built in may send what they say.
+    posts: AllowedPosts,
 }
 
 /// One file, with which errors name their place.
@@ -96,6 +98,16 @@ impl Files {
             }
         }
         files
+    }
+
+    /// The same files, with what the operator has allowed them.
+    pub(crate) fn allowing(self, posts: &AllowedPosts) -> Self {
+        Self { posts: posts.clone(), ..self }
+    }
+
+    /// Whether an application of these files may send POST requests to a path.
+    pub(crate) fn may_post(&self, app: &str, path: &str) -> bool {
+        self.builtin || self.posts.allows(app, path)
     }
 
     /// The same files, spoken of as if they were the embedded ones.

@@ -3,7 +3,8 @@
 use crate::app::DatasetSpec;
 use crate::load::cross::Context;
 use crate::load::doc::{At, suggest};
-use crate::manifest::{Host, Paging, Request};
+use crate::load::files::Files;
+use crate::manifest::{Dataset, Host, Paging, Request};
 
 /// The most ids that go into one body.
 const BATCH: u32 = 5_000;
@@ -12,9 +13,10 @@ const BATCH: u32 = 5_000;
 pub(crate) fn check(
     cx: &mut Context<'_>,
     at: &At,
+    dataset: &Dataset,
     request: &Request,
     walked: Option<&DatasetSpec>,
-    builtin: bool,
+    files: &Files,
 ) {
     batch(cx, at, request, walked);
     let hosts: Vec<&Host> =
@@ -22,9 +24,17 @@ pub(crate) fn check(
     let rpc = hosts.iter().find_map(|h| h.rpc.as_ref());
     let Some(body) = &request.post else { return };
     let place = at.key("post");
-    if !builtin {
-        let remedy = "Read it by GET, or contribute the application: what a POST does, no rule can tell";
-        cx.error(&place, "`post` is only for applications that come with Parapet", remedy);
+    if !files.may_post(cx.app, &request.path) {
+        let (app, path) = (cx.app, toml::Value::from(request.path.as_str()));
+        let message =
+            format!("`{}` would send POST requests to {path}, which nobody has allowed", dataset.name);
+        // What a POST does, no rule can tell.
+        let remedy = format!(
+            "Where that only reads, add the line `{app} = [{path}]` below `[allow_post]` in the server's configuration, and \
+             `--allow-post '{app}={}'` to `parapet app try` and `parapet scan`; or read it by GET",
+            request.path
+        );
+        cx.error(&place, message, remedy);
     }
     if request.graphql.is_some() {
         cx.error(&place, "`post` beside `graphql`", "A GraphQL document has its own body; use `variables`");

@@ -54,7 +54,7 @@ pub(crate) fn prepare(
     for (name, value) in &request.variables {
         placeholder(cx, &at.key("variables").key(name), value, false);
     }
-    crate::load::post::check(cx, at, request, walked, files.builtin);
+    crate::load::post::check(cx, at, dataset, request, walked, files);
     headers(cx, &at.key("headers"), &request.headers);
     json_path(cx.doc, &at.key("records"), &request.records, cx.errors);
     if let Some(path) = &request.empty_with {

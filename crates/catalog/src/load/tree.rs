@@ -11,13 +11,13 @@ use crate::app::App;
 use crate::check::{Check, Over};
 use crate::load::files::{Files, Source};
 use crate::load::{app, check, tables};
-use crate::{Catalog, LoadError, Loaded, examples};
+use crate::{AllowedPosts, Catalog, LoadError, Loaded, examples};
 
 /// Loads the embedded folder and then, in order, further ones.
-pub(crate) fn load(folders: &[PathBuf]) -> Loaded {
+pub(crate) fn load(folders: &[PathBuf], posts: &AllowedPosts) -> Loaded {
     let mut errors = Vec::new();
     let mut trees = vec![Files::embedded(&mut errors)];
-    trees.extend(folders.iter().map(|folder| Files::folder(folder, &mut errors)));
+    trees.extend(folders.iter().map(|folder| Files::folder(folder, &mut errors).allowing(posts)));
     assemble(&trees, errors)
 }
 

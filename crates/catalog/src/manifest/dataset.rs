@@ -151,8 +151,8 @@ pub struct Request {
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
     /// A read that the vendor offers by POST only: the JSON body, fixed but for slots. A slot is a whole text value:
-    /// `"{setting}"`, `"{each.field}"` with the field's own type, `"{each}"`, and with `batch` the list of values. Only for
-    /// applications that come with Parapet.
+    /// `"{setting}"`, `"{each.field}"` with the field's own type, `"{each}"`, and with `batch` the list of values. In an
+    /// application of your own only for paths that the operator has allowed (`[allow_post]`, `--allow-post`).
     pub post: Option<BTreeMap<String, toml::Value>>,
     /// Where the records are: a path to a list, to one object, or, ending in `*`, to the values of an object; `""`: the
     /// whole answer.

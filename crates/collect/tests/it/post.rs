@@ -110,7 +110,7 @@ async fn an_id_that_is_not_known_is_a_gap() {
 }
 
 #[tokio::test]
-async fn a_post_is_not_led_elsewhere_and_not_for_folders_of_others() {
+async fn a_post_is_not_led_elsewhere() {
     let request = r#"{ path = "/details", post = { view = "full" } }"#;
     let app = builtin(&reading(request));
     let server = Server::start(|seen| match seen.path.as_str() {
@@ -121,12 +121,61 @@ async fn a_post_is_not_led_elsewhere_and_not_for_folders_of_others() {
     let done = run(&app, &server).await;
     assert_eq!(fault(dataset(&done, "details")).cause, FailureCause::Protocol);
     assert!(!server.paths().iter().any(|p| p.ends_with("elsewhere")));
+}
+
+/// An operator's own folder sends what the operator has allowed, to the letter, and nothing else.
+#[tokio::test]
+async fn a_folder_of_ones_own_posts_where_it_may() {
+    let request = r#"{ path = "/details", post = { view = "full" } }"#;
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("apps/test");
     std::fs::create_dir_all(&own).unwrap();
     std::fs::write(own.join("app.toml"), reading(request)).unwrap();
-    std::fs::write(own.join("onboarding.md"), "x\n").unwrap();
-    let told: Vec<String> =
-        Catalog::load(&[folder.path().to_owned()]).errors.iter().map(ToString::to_string).collect();
-    assert!(told.iter().any(|e| e.contains("come with Parapet")), "{told:?}");
+    std::fs::write(own.join("onboarding.md"), "Ask somebody who knows the system for a token.\n").unwrap();
+    let load = |allowed: &[(&str, &str)]| {
+        let pairs = allowed.iter().map(|(app, path)| ((*app).to_owned(), (*path).to_owned()));
+        Catalog::load_allowing(&[folder.path().to_owned()], &pairs.collect())
+    };
+    let line = reading(request).lines().position(|line| line.contains("post =")).unwrap() + 1;
+    for allowed in [&[][..], &[("test", "/detail")], &[("test", "/details/")], &[("other", "/details")]] {
+        let loaded = load(allowed);
+        assert!(!loaded.catalog.apps.contains_key(&"test".into()), "{allowed:?}");
+        let [error] = &loaded.errors[..] else { panic!("{:?}", loaded.errors) };
+        assert_eq!((error.file.clone(), error.line), (own.join("app.toml"), line));
+        let told = error.to_string();
+        for part in [
+            "`details`",
+            "nobody has allowed",
+            "`test = [\"/details\"]`",
+            "`[allow_post]`",
+            "--allow-post 'test=/details'",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+    let loaded = load(&[("test", "/details"), ("test", "/gone"), ("okta", "/details"), ("nobody", "/x")]);
+    assert_eq!(loaded.errors, []);
+    let app = Arc::clone(&loaded.catalog.apps[&"test".into()]);
+    assert_eq!(app.allowed_posts().into_iter().collect::<Vec<_>>(), [("main", "/details")]);
+    let server = Server::start(|seen| match (seen.method.as_str(), seen.path.as_str()) {
+        ("GET", "/api/people") => json(people()),
+        ("POST", "/api/details") => json(json!([{ "id": 1, "name": "x" }])),
+        _ => status(404),
+    })
+    .await;
+    let done = run(&app, &server).await;
+    assert!(dataset(&done, "details").availability.is_complete());
+}
+
+/// What is allowed and not asked for is told: a slip of the hand, or something that was allowed once.
+#[test]
+fn what_is_allowed_in_vain_is_told() {
+    let pairs = [("okta", "/details"), ("nobody", "/x")].map(|(app, path)| (app.to_owned(), path.to_owned()));
+    let allowed: catalog::AllowedPosts = pairs.into_iter().collect();
+    let unused = allowed.unused(&Catalog::builtin().catalog);
+    assert_eq!(unused.len(), 2);
+    assert!(
+        unused[0].contains("no application `nobody`") && unused[1].contains("`okta` comes with Parapet"),
+        "{unused:?}"
+    );
 }

@@ -16,7 +16,7 @@ use crate::support::*;
 
 fn examples() -> Vec<Arc<App>> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog/src/docs/examples");
-    // As if they came with Parapet: `post` is for those alone.
+    // As if they came with Parapet: `post` needs nobody's leave there.
     let loaded = Catalog::of_folder(&folder);
     let of = |id: &str| loaded.catalog.apps.get(&id.into()).cloned();
     let apps: Vec<_> = ["acme-server", "acme-cloud"].into_iter().filter_map(of).collect();

@@ -65,6 +65,9 @@ pub struct CredentialFormPage {
     pub permissions: Vec<ScanPermissions>,
     /// Origins that will receive the credential; parts that are entered stand as `{label}`.
     pub origins: Vec<String>,
+    /// Addresses to which an application of the operator's own folders sends POST requests, because the operator has said
+    /// that they only read there. Settings stand as `{setting}`.
+    pub posts: Vec<String>,
     /// Active owners to choose from.
     pub owners: Vec<OwnerRef>,
     /// Name for the new application, as entered.
@@ -212,6 +215,9 @@ pub struct PreflightPage {
     pub identity: Identity,
     /// Origins that received the credential just now and will go on receiving it.
     pub origins: Vec<String>,
+    /// Addresses to which an application of the operator's own folders sends POST requests, because the operator has said
+    /// that they only read there. Settings stand as `{setting}`.
+    pub posts: Vec<String>,
     /// Each supported scan.
     pub scans: Vec<ReadinessRow>,
     /// Permissions that nothing needs.

@@ -40,7 +40,7 @@ pub(crate) async fn run(command: AppCommand) -> Result<ExitCode, Failure> {
 
 fn list_catalogue(config: &ConfigArgs, as_json: bool) -> Result<ExitCode, Failure> {
     let config = crate::config::load(config.config.as_deref())?;
-    let (catalog, errors) = wiring::catalogue(&config.catalog)?;
+    let (catalog, errors) = wiring::catalogue(&config.catalog, &config.allow_post)?;
     wiring::warn(&errors);
     if as_json {
         let all: Vec<_> = catalog
@@ -139,6 +139,9 @@ async fn add(args: AddArgs) -> Result<ExitCode, Failure> {
         page.identity.subject,
         page.origins.join(", ")
     ));
+    if !page.posts.is_empty() {
+        say(&format!("This application sends POST requests to: {}", page.posts.join(", ")));
+    }
     for row in &page.scans {
         say(&format!("  {}", row.sentence));
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use catalog::{App, Catalog, Loaded};
+use catalog::{AllowedPosts, App, Catalog, Loaded};
 use collect::Outbound;
 use serde::Serialize;
 use serde_json::json;
@@ -55,8 +55,13 @@ struct Case {
 
 pub(super) async fn run(args: TryArgs) -> Result<ExitCode, Failure> {
     let folder = usable(&args.folder)?;
-    let loaded =
-        if args.instead { Catalog::of_folder(&folder) } else { Catalog::load(std::slice::from_ref(&folder)) };
+    let posts: AllowedPosts = args.allow_post.iter().cloned().collect();
+    let loaded = if args.instead {
+        Catalog::of_folder(&folder)
+    } else {
+        Catalog::load_allowing(std::slice::from_ref(&folder), &posts)
+    };
+    wiring::warn_unused(&posts, &loaded.catalog);
     let offline = offline(&args, &folder, &loaded).await?;
     if !args.json {
         tell(&offline);

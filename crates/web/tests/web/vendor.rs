@@ -32,6 +32,20 @@ async fn the_way_there_and_back() {
 }
 
 #[tokio::test]
+async fn what_is_sent_by_post_is_shown_before_the_credential_is_entered() {
+    let site = Site::samples();
+    let form = site.get("/applications/add/github?deployment=server").await;
+    let says = "This application sends POST requests to: <code>https://github.example/search</code>.";
+    assert!(form.text.contains(says), "{}", form.text);
+    let form = site.get("/applications/add/github").await;
+    assert!(!form.text.contains("POST requests"), "nothing is said where nothing is sent");
+    // And again before it is saved.
+    let verified = site.post("/applications/i-globex/reauthenticate", "auth=app&secret.app_id=1").await;
+    let says = "<dt>Sends POST requests to</dt><dd><code>https://github.example/search</code></dd>";
+    assert!(verified.text.contains(says), "{}", verified.text);
+}
+
+#[tokio::test]
 async fn what_a_vendor_refuses_is_shown_and_nothing_else_is_done() {
     let site = Site::samples();
     let hostile = "%3Cimg%20src%3Dx%3E";

@@ -399,6 +399,8 @@ pub(crate) fn form(reauthenticate: Option<ApplicationHeader>, input: &Credential
             ScanPermissions { kind: ScanKind::Plugins, required: vec!["organization_hooks:read".to_owned()], optional: vec![] },
         ],
         origins: vec!["https://api.github.com".to_owned()],
+        // As if it were an application of the operator's own.
+        posts: if input.deployment == "server" { vec!["https://github.example/search".to_owned()] } else { Vec::new() },
         owners: vec![dana()],
         name: input.name.clone(),
         owner: None,
@@ -461,6 +463,7 @@ pub(crate) fn preflight(reauthenticate: Option<ApplicationHeader>) -> PreflightP
             expires_at: Some(now() + Duration::days(90)),
         },
         origins: vec!["https://api.github.com".to_owned()],
+        posts: reauthenticate.iter().map(|_| "https://github.example/search".to_owned()).collect(),
         scans: vec![
             row(
                 ScanKind::Config,
