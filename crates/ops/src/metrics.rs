@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use model::diagnosis::Warning;
 use model::finding::Severity;
 use model::health::{ScanFacts, is_overdue, is_running, scan_status};
 use model::schedule::due_at;
@@ -109,13 +110,18 @@ impl Ops {
                 }
             }
             let mut kinds: BTreeMap<&'static str, u64> = BTreeMap::new();
+            // What a run told is nearer than what was known when the credential was entered, or it is the same.
+            let mut expires_at = i.identity.expires_at;
             for warning in member.warnings(now) {
                 *kinds.entry(warning.kind()).or_default() += 1;
+                if let Warning::CredentialExpires { at } = warning {
+                    expires_at = Some(at);
+                }
             }
             for (kind, count) in kinds {
                 out.add("parapet_warnings", &with(&labels, &[("kind", kind)]), count);
             }
-            if let Some(at) = i.identity.expires_at {
+            if let Some(at) = expires_at {
                 out.add("parapet_credential_expires_in_seconds", &labels, seconds(at - now));
             }
             for scan in member.facts.iter().filter(|s| s.enablement.is_enabled()) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use collect::{Outbound, OutboundConfig};
+use collect::{Clock as _, Outbound, OutboundConfig};
 use futures_util::StreamExt as _;
 use model::credential::Identity;
 use model::diagnosis::{Fault, Rung};
@@ -20,17 +20,20 @@ use secrecy::SecretString;
 use store::audit::Entry;
 use store::instances::NewInstance;
 use store::runs::{Commit, Gap, Subjects};
-use store::scans::{Claim, ScanSetup};
+use store::scans::{Claim, Held, ScanSetup};
 use store::{Db, Options, SealingKey};
 
+mod moved;
 mod still;
 
-pub(crate) use still::{Counting, NOW, Still};
+pub(crate) use moved::Moved;
+pub(crate) use still::{Counting, NOW};
 
 /// A database in memory and the use cases over it.
 pub(crate) struct Bed {
     pub(crate) db: Db,
     pub(crate) ops: Ops,
+    pub(crate) clock: Arc<Moved>,
 }
 
 pub(crate) async fn bed() -> Bed {
@@ -39,18 +42,18 @@ pub(crate) async fn bed() -> Bed {
     // Leases expire by the clock that stands still.
     let options = Options { database_clock: false, ..Options::default() };
     let db = Db::open("sqlite::memory:", &key, entropy.clone(), NOW, options).await.expect("a database");
-    let loaded = catalog::Catalog::builtin();
+    let (loaded, clock) = (catalog::Catalog::builtin(), Arc::new(Moved::default()));
     let ops = Ops::open(Config {
         db: db.clone(),
         catalog: Arc::new(loaded.catalog),
         load_errors: loaded.errors,
         outbound: Outbound::new(OutboundConfig::default()).expect("an outbound client"),
-        clock: Arc::new(Still),
+        clock: Arc::clone(&clock) as _,
         entropy,
         simulated: true,
         telling: ops::Telling::default(),
     });
-    Bed { ops: ops.await.expect("use cases"), db }
+    Bed { ops: ops.await.expect("use cases"), db, clock }
 }
 
 pub(crate) fn failing(resource: &str) -> CheckResult {
@@ -142,7 +145,7 @@ impl Bed {
             target: tenant.to_owned(),
             detail: serde_json::json!({}),
         };
-        store::instances::create(&self.db, new, NOW, entry).await.expect("saved");
+        store::instances::create(&self.db, new, self.clock.now(), entry).await.expect("saved");
         id
     }
 
@@ -181,28 +184,34 @@ impl Bed {
         .await;
     }
 
-    async fn finish<'a>(
+    /// A run that a worker has taken and not ended.
+    pub(crate) async fn begin(&self, instance: &InstanceId, kind: ScanKind) -> Held {
+        let now = self.clock.now();
+        let claim = Claim {
+            instance,
+            kind,
+            holder: "node",
+            now,
+            ttl: Duration::seconds(60),
+            deadline: now + Duration::hours(3),
+        };
+        store::scans::claim(&self.db, claim).await.expect("a claim").expect("free")
+    }
+
+    pub(crate) async fn finish<'a>(
         &self,
         instance: &InstanceId,
         kind: ScanKind,
         outcome: RunOutcome,
         fill: impl FnOnce(&mut Commit<'a>),
     ) {
-        let claim = Claim {
-            instance,
-            kind,
-            holder: "node",
-            now: NOW,
-            ttl: Duration::seconds(60),
-            deadline: NOW + Duration::hours(3),
-        };
-        let held = store::scans::claim(&self.db, claim).await.expect("a claim").expect("free");
+        let held = self.begin(instance, kind).await;
         let run = FinishedRun {
             run: held.run.clone(),
             outcome,
             fault: outcome.cause().map(|_| Box::new(refused())),
             started_at: held.started_at,
-            finished_at: NOW,
+            finished_at: self.clock.now(),
             records: 3,
             requests: 2,
             gaps: 0,
