@@ -104,6 +104,11 @@ fn same(given: &[u8], wanted: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use collect::Clock as _;
+    use engine::clock::{SystemClock, SystemEntropy};
+
     use super::*;
 
     #[test]
@@ -119,6 +124,58 @@ mod tests {
         std::fs::write(&file, "0123456789abcdef\n").expect("written");
         let read = token(beyond, Some(&file)).expect("read").expect("one");
         assert_eq!(read.expose_secret(), "0123456789abcdef");
+    }
+
+    /// The use cases over an empty database.
+    async fn empty() -> Ops {
+        let key = store::SealingKey::from_bytes(vec![7; 32]).expect("32 bytes");
+        let (entropy, now) = (Arc::new(SystemEntropy), SystemClock.now());
+        let options = store::Options::default();
+        let db = store::Db::open("sqlite::memory:", &key, Arc::clone(&entropy) as _, now, options).await;
+        let opened = Ops::open(ops::Config {
+            db: db.expect("a database in memory"),
+            catalog: Arc::default(),
+            load_errors: Vec::new(),
+            outbound: collect::Outbound::new(collect::OutboundConfig::default()).expect("a client"),
+            clock: Arc::new(SystemClock),
+            entropy,
+            simulated: false,
+            telling: ops::Telling::default(),
+        });
+        opened.await.expect("use cases")
+    }
+
+    /// One request over a socket; the whole answer.
+    async fn get(port: u16, path: &str, token: &str) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        #[expect(clippy::disallowed_methods, reason = "the test's own server")]
+        let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("text");
+        answer
+    }
+
+    #[tokio::test]
+    async fn what_prometheus_is_answered() {
+        let token = SecretString::from("0123456789abcdef".to_owned());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let served = axum::serve(listener, router(empty().await, Some(token))).into_future();
+        tokio::spawn(served);
+        let answer = get(port, "/metrics", "0123456789abcdef").await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let head = head.to_lowercase();
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+        assert!(head.contains("cache-control: no-store"), "{head}");
+        assert!(body.contains("# TYPE parapet_queue_depth gauge\nparapet_queue_depth 0\n"), "{body}");
+        let refused = get(port, "/metrics", "0123456789abcdeg").await;
+        assert!(refused.starts_with("HTTP/1.1 401") && !refused.contains("parapet_"), "{refused}");
+        assert!(get(port, "/", "0123456789abcdef").await.starts_with("HTTP/1.1 404"));
     }
 
     #[test]
