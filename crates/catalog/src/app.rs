@@ -47,6 +47,8 @@ pub struct DatasetSpec {
     pub shape: Arc<Shape>,
     /// Its requests, prepared, in the order of the manifest.
     pub requests: Vec<RequestSpec>,
+    /// The compiled `unless_any.where` of each rule of `spec.answer`, in that order, over the record of the dataset it names.
+    pub contradicted: Vec<Option<Program>>,
     /// The compiled `latest.gone`, over the record.
     pub gone: Option<Program>,
     /// The file that `resolve.defaults` names, by setting. Datasets of the same file share it.

@@ -81,7 +81,7 @@ impl Task<'_, '_> {
         let revision = session.target.app.manifest.revision;
         let name = spec.spec.name.as_str();
         let sink = Sink::new(self.progress, session.clock, name, revision, resumed.next_part, true);
-        let lister = Lister::new(session, spec, &sink, self.hash_key);
+        let lister = Lister::new(session, spec, &sink, &self.sources, self.hash_key);
         let whole = match self.not_offered().or_else(|| self.resolved()) {
             Some(whole) => whole,
             None => match self.read_alternatives(&lister, &resumed).await {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use catalog::manifest::ForEach;
+use catalog::manifest::{AnswerRule, ForEach};
 use catalog::{DatasetSpec, RequestSpec};
-use expr::{Inputs, Truth};
+use expr::{Inputs, Program, Truth};
 use model::dataset::{Availability, DatasetSnapshot};
 use model::diagnosis::{Fault, Rung};
 use model::scan::FailureCause;
@@ -54,7 +54,25 @@ pub(crate) fn sources(dataset: &DatasetSpec) -> BTreeSet<&str> {
         let named = r.names.keys().map(String::as_str);
         std::iter::once(r.from.as_str()).chain(r.tree.as_deref()).chain(named)
     });
-    walked.chain(dataset.spec.filter_of.as_deref()).chain(resolved).collect()
+    let weighed =
+        dataset.spec.answer.iter().filter_map(|rule| rule.unless_any.as_ref()).map(|u| u.dataset.as_str());
+    walked.chain(dataset.spec.filter_of.as_deref()).chain(resolved).chain(weighed).collect()
+}
+
+/// The dataset's own rules for answers, without those that something read before speaks against, or might.
+pub(crate) fn believed(session: &Session<'_>, dataset: &DatasetSpec, sources: &Sources) -> Vec<AnswerRule> {
+    let (none, params) = (BTreeMap::new(), params(session));
+    let inputs = Inputs { datasets: &none, params: &params, now: session.clock.now() };
+    let holds = |(rule, program): (&AnswerRule, &Option<Program>)| {
+        let Some(unless) = &rule.unless_any else { return true };
+        // Without it, or without its end, nobody knows that there is nothing against the rule.
+        let (Some(source), Some(program)) = (sources.get(&unless.dataset), program) else { return false };
+        let against = program.bind(&inputs);
+        source.availability.is_complete()
+            && source.records.iter().all(|record| against.test(Some(record)) == Truth::False)
+    };
+    let rules = dataset.spec.answer.iter().zip(&dataset.contradicted);
+    rules.filter(|pair| holds(*pair)).map(|(rule, _)| rule.clone()).collect()
 }
 
 /// The requests of an alternative, those of a fan-out in the order of the walked records.

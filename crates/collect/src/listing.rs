@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::manifest::Paging;
+use catalog::manifest::{AnswerRule, Paging};
 use catalog::{DatasetSpec, RequestSpec};
 use http::{HeaderMap, HeaderValue, Method};
 use model::diagnosis::{Fault, Rung};
@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 
 use crate::ask::{About, Answered, Ask, Halt};
 use crate::extract::{Each, Extractor};
+use crate::fanout::{Sources, believed};
 use crate::page::{self, Cursor, Seen};
 use crate::path::{Found, Path, is_withheld};
 use crate::place::{Places, address, text};
@@ -73,6 +74,8 @@ pub(crate) struct Lister<'s, 'a> {
     pub(crate) session: &'s Session<'a>,
     pub(crate) dataset: &'s DatasetSpec,
     pub(crate) sink: &'s Sink<'s>,
+    /// What answers mean, by the dataset's own rules.
+    rules: Vec<AnswerRule>,
     pub(crate) extractors: Vec<Extractor>,
 }
 
@@ -81,11 +84,13 @@ impl<'s, 'a> Lister<'s, 'a> {
         session: &'s Session<'a>,
         dataset: &'s DatasetSpec,
         sink: &'s Sink<'s>,
+        sources: &Sources,
         hash_key: Option<&[u8; 32]>,
     ) -> Self {
         let extractors =
             dataset.requests.iter().map(|request| Extractor::new(dataset, request, hash_key)).collect();
-        Self { session, dataset, sink, extractors }
+        let rules = believed(session, dataset, sources);
+        Self { session, dataset, sink, rules, extractors }
     }
 
     /// Reads a listing from `start` to its end. The sink is told of every page.
@@ -320,7 +325,7 @@ impl<'s, 'a> Lister<'s, 'a> {
             }
             (None, None) => (Method::GET, None, None),
         };
-        let rules = [self.dataset.spec.answer.as_slice(), session.target.app.manifest.answer.as_slice()];
+        let rules = [self.rules.as_slice(), session.target.app.manifest.answer.as_slice()];
         Ok(Ask { method, url, headers: sent, body, rules, graphql, etag, about })
     }
 

@@ -17,7 +17,7 @@ use crate::answer::scalar;
 use crate::ask::{About, Answered, Ask, Halt};
 use crate::clock::Clock;
 use crate::dataset::{offered, refusal};
-use crate::fanout::alternatives;
+use crate::fanout::{Sources, alternatives};
 use crate::listing::{End, Lister};
 use crate::outbound::Outbound;
 use crate::path::{Found, Path};
@@ -145,7 +145,7 @@ async fn read_first(session: &Session<'_>, kind: ScanKind) -> Tried {
     });
     let Some((dataset, request)) = first else { return Tried { kind, dataset: None, fault: None } };
     let sink = Sink::new(&Quiet, session.clock, &dataset.spec.name, 0, 0, false);
-    let read = Lister::new(session, dataset, &sink, None).first_page(request).await;
+    let read = Lister::new(session, dataset, &sink, &Sources::new(), None).first_page(request).await;
     let fault = match read.end {
         End::Fault(fault) => Some(*fault),
         End::Wait(until) => Some(plain(Halt::Wait(until), session)),
@@ -416,7 +416,7 @@ fn probe<'t>(
 
 async fn try_first_pages(session: &Session<'_>, dataset: &DatasetSpec) -> Result<Option<Box<Fault>>, Halt> {
     let sink = Sink::new(&Quiet, session.clock, &dataset.spec.name, 0, 0, false);
-    let lister = Lister::new(session, dataset, &sink, None);
+    let lister = Lister::new(session, dataset, &sink, &Sources::new(), None);
     let mut refused = None;
     for alternative in alternatives(dataset) {
         let requests: Vec<usize> = (0..dataset.requests.len())

@@ -73,7 +73,7 @@ impl Task<'_, '_> {
         let kept = kept.filter(|k| k.revision == revision);
         let mut sweep = kept.unwrap_or_else(|| Sweep { revision, ..Sweep::default() });
         let sink = Sink::new(self.progress, session.clock, &spec.spec.name, revision, 0, false);
-        let lister = Lister::new(session, spec, &sink, self.hash_key);
+        let lister = Lister::new(session, spec, &sink, &self.sources, self.hash_key);
         if let Some(whole) = self.not_offered() {
             return Some((self.finish(whole, session.clock.now(), &lister), sweep));
         }

@@ -97,8 +97,9 @@ fn manifest(
         }
         let defaults = resolve::prepare(&mut cx, files, &place, dataset, &shape, &datasets);
         let gone = resolve::gone(&mut cx, &place, dataset, &shape);
+        let contradicted = cross::contradicted(&mut cx, &place.key("answer"), dataset, &datasets);
         let spec = Dataset { request: Vec::new(), ..dataset.clone() };
-        datasets.push(DatasetSpec { spec, shape, requests: prepared, gone, defaults });
+        datasets.push(DatasetSpec { spec, shape, requests: prepared, contradicted, gone, defaults });
     }
     if manifest.dataset.is_empty() {
         cx.error(&at("dataset"), "there is no dataset", "Add [[dataset]]");

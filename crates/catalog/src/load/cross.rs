@@ -9,6 +9,7 @@ use model::value::{Shape, Type};
 use url::Url;
 
 use crate::LoadError;
+use crate::app::DatasetSpec;
 use crate::load::doc::{At, Doc, at, suggest};
 use crate::load::fields::{is_name, json_path};
 use crate::load::{auth, hosting, seen};
@@ -121,6 +122,26 @@ impl Context<'_> {
         }
     }
 
+    /// A dataset that another one needs: it stands earlier, and is read by every scan that reads the other.
+    pub(crate) fn earlier<'e>(
+        &mut self,
+        at: &At,
+        name: &str,
+        dataset: &Dataset,
+        earlier: &'e [DatasetSpec],
+    ) -> Option<&'e DatasetSpec> {
+        let Some(found) = earlier.iter().find(|d| d.spec.name == name) else {
+            let known: Vec<&str> = earlier.iter().map(|d| d.spec.name.as_str()).collect();
+            self.error(at, format!("no earlier dataset `{name}`"), suggest(name, &known));
+            return None;
+        };
+        for scan in dataset.scans.iter().filter(|scan| !found.spec.scans.contains(scan)) {
+            let message = format!("`{}` is read by the {scan} scan, `{name}` is not", dataset.name);
+            self.error(at, message, format!("Add \"{scan}\" to the scans of `{name}`"));
+        }
+        Some(found)
+    }
+
     /// A link that is shown or documented.
     pub(crate) fn https(&mut self, at: &At, link: &str) {
         let fine = Url::parse(link).is_ok_and(|u| u.scheme() == "https" && u.username().is_empty());
@@ -177,6 +198,11 @@ pub(crate) fn check(cx: &mut Context<'_>) {
         }
     }
     answers(cx, &at("answer"), &manifest.answer);
+    for (i, _) in manifest.answer.iter().enumerate().filter(|(_, rule)| rule.unless_any.is_some()) {
+        let remedy =
+            "Write the rule into the datasets that it is about, which are read after the one it names";
+        cx.error(&at("answer").index(i).key("unless_any"), "`unless_any` in a rule for all datasets", remedy);
+    }
     limits(cx);
     for (i, left) in manifest.left_out.iter().enumerate() {
         cx.non_empty(&at("left_out").index(i).key("what"), "what", &left.what);
@@ -217,6 +243,26 @@ pub(crate) fn answers(cx: &mut Context<'_>, at: &At, rules: &[AnswerRule]) {
             cx.error(&at, "`not_applicable` needs a reason", "Add `reason = \"...\"`, a sentence for people");
         }
     }
+}
+
+/// What speaks against each of a dataset's rules, compiled; `earlier` are the datasets that it may name.
+pub(crate) fn contradicted(
+    cx: &mut Context<'_>,
+    at: &At,
+    dataset: &Dataset,
+    earlier: &[DatasetSpec],
+) -> Vec<Option<Program>> {
+    let mut programs = Vec::with_capacity(dataset.answer.len());
+    for (i, rule) in dataset.answer.iter().enumerate() {
+        let program = rule.unless_any.as_ref().and_then(|unless| {
+            let at = at.index(i).key("unless_any");
+            let named = cx.earlier(&at.key("dataset"), &unless.dataset, dataset, earlier)?;
+            let settings = cx.settings();
+            cx.condition(&at.key("where"), &unless.filter, &named.shape, settings)
+        });
+        programs.push(program);
+    }
+    programs
 }
 
 fn limits(cx: &mut Context<'_>) {

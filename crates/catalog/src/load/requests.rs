@@ -113,22 +113,7 @@ fn fan_out<'e>(
 ) -> Option<&'e DatasetSpec> {
     let each = request.for_each.as_ref()?;
     let at = at.key("for_each");
-    let Some(walked) = earlier.iter().find(|d| d.spec.name == each.dataset) else {
-        let known: Vec<&str> = earlier.iter().map(|d| d.spec.name.as_str()).collect();
-        let message = format!("no earlier dataset `{}`", each.dataset);
-        cx.error(&at.key("dataset"), message, suggest(&each.dataset, &known));
-        return None;
-    };
-    for scan in &dataset.scans {
-        if !walked.spec.scans.contains(scan) {
-            let message = format!("`{}` is read by the {scan} scan, `{}` is not", dataset.name, each.dataset);
-            cx.error(
-                &at.key("dataset"),
-                message,
-                format!("Add \"{scan}\" to the scans of `{}`", each.dataset),
-            );
-        }
-    }
+    let walked = cx.earlier(&at.key("dataset"), &each.dataset, dataset, earlier)?;
     if let Some(field) = &each.values_of {
         let at = at.key("values_of");
         match walked.shape.field(field) {

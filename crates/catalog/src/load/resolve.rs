@@ -63,15 +63,15 @@ pub(crate) fn prepare(
             "Add `key`, of a field with `each = \"@key\"`",
         );
     }
-    let from = source(cx, &place.key("from"), dataset, &resolve.from, earlier);
-    let tree = resolve.tree.as_ref().and_then(|name| source(cx, &place.key("tree"), dataset, name, earlier));
+    let from = cx.earlier(&place.key("from"), &resolve.from, dataset, earlier);
+    let tree = resolve.tree.as_ref().and_then(|name| cx.earlier(&place.key("tree"), name, dataset, earlier));
     if let Some(from) = from {
         roles(cx, &place, resolve, from);
         taken(cx, dataset, shape, from);
     }
     for (name, known_as) in &resolve.names {
         let place = place.key("names").key(name);
-        let Some(named) = source(cx, &place, dataset, name, earlier) else { continue };
+        let Some(named) = cx.earlier(&place, name, dataset, earlier) else { continue };
         field(cx, &place, named, known_as, is_name);
         if named.spec.key.is_none() {
             cx.error(&place, format!("`{name}` has no key to know its records by"), "Give it a `key`");
@@ -107,25 +107,6 @@ pub(crate) fn prepare(
         }
         _ => Arc::default(),
     }
-}
-
-fn source<'e>(
-    cx: &mut Context<'_>,
-    at: &At,
-    dataset: &Dataset,
-    name: &str,
-    earlier: &'e [DatasetSpec],
-) -> Option<&'e DatasetSpec> {
-    let Some(found) = earlier.iter().find(|d| d.spec.name == name) else {
-        let known: Vec<&str> = earlier.iter().map(|d| d.spec.name.as_str()).collect();
-        cx.error(at, format!("no earlier dataset `{name}`"), suggest(name, &known));
-        return None;
-    };
-    for scan in dataset.scans.iter().filter(|scan| !found.spec.scans.contains(scan)) {
-        let message = format!("`{}` is read by the {scan} scan, `{name}` is not", dataset.name);
-        cx.error(at, message, format!("Add \"{scan}\" to the scans of `{name}`"));
-    }
-    Some(found)
 }
 
 const fn is_name(kind: &Type) -> bool {

@@ -280,3 +280,32 @@ fn what_is_chosen() {
     }
     insta::assert_snapshot!(out);
 }
+
+#[test]
+fn what_speaks_against_an_answer() {
+    const RULE: &str = "answer = [{ status = [404], unless_any = { dataset = \"people\", where = \"name == 'x'\" }, means = \"absent\" }]\n";
+    let mut out = String::new();
+    for (old, new) in [
+        ("", ""),
+        ("\"people\"", "\"poeple\""),
+        ("\"people\"", "\"devices\""),
+        ("\"people\"", "\"settings\""),
+        ("name == 'x'", "nmae == 'x'"),
+        ("name == 'x'", "name"),
+        ("where", "when"),
+    ] {
+        let mut files = sound();
+        let text = files.get_mut(APP).expect("it is there");
+        let rule = RULE.replacen(old, new, 1);
+        *text = text.replacen("name = \"devices\"\n", &format!("name = \"devices\"\n{rule}"), 1);
+        assert!(text.contains(&rule), "the skeleton has changed");
+        let _ = writeln!(out, "{old}  ->  {new}");
+        for error in load(&files).errors {
+            let _ = writeln!(out, "    {error}");
+        }
+    }
+    // A rule for all datasets cannot look at one of them.
+    let general = "[[answer]]\nstatus = [410]\nunless_any = { dataset = \"people\", where = \"true\" }\nmeans = \"absent\"\n\n[identity]";
+    out.push_str(&report(APP, &[("[identity]", general)]));
+    insta::assert_snapshot!(out);
+}

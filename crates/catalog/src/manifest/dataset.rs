@@ -456,10 +456,24 @@ pub struct AnswerRule {
     pub is: Option<String>,
     /// ... or containing this text, case-insensitively.
     pub contains: Option<String>,
+    /// ... and only where an earlier dataset has nothing that speaks against it.
+    pub unless_any: Option<UnlessAny>,
     /// The meaning.
     pub means: Meaning,
     /// The sentence for `not_applicable`; for others an optional detail.
     pub reason: Option<String>,
+}
+
+/// What an answer is weighed against: records of an earlier dataset. The rule counts only where that dataset was read to its
+/// end and the condition is false for each of its records; where that is not known, the rule does not match.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnlessAny {
+    /// The dataset; an earlier one.
+    pub dataset: String,
+    /// What speaks against the rule (check language, over the dataset's record; settings as `params.<setting>`).
+    #[serde(rename = "where")]
+    pub filter: String,
 }
 
 /// Meanings of an answer.

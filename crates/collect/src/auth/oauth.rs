@@ -256,6 +256,7 @@ pub(super) fn refusal(code: &str, means: Meaning, reason: &str) -> AnswerRule {
         at: Some("error".to_owned()),
         is: Some(code.to_owned()),
         contains: None,
+        unless_any: None,
         means,
         reason: Some(reason.to_owned()),
     }

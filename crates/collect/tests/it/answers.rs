@@ -58,6 +58,39 @@ async fn meanings_come_from_the_datasets_rules_then_the_applications() {
     assert_eq!(fault(dataset(&done, "items")).cause, FailureCause::Protocol);
 }
 
+/// That there is none is believed of an answer only where nothing that was read speaks against it, or might.
+#[tokio::test]
+async fn what_was_read_before_may_speak_against_an_answer() {
+    let rules = r#"answer = [
+        { status = [404], unless_any = { dataset = "plans", where = "name == 'big'" }, means = "absent" },
+        { status = [404], means = "not_applicable", reason = "It lapsed." },
+    ]"#;
+    let listings = [listing("plans", r#"{ path = "/plans" }"#, ""), listing("items", ITEMS, rules)];
+    let app = app(&manifest(&listings.concat()));
+    for (plans, absent) in [
+        (json(json!([{ "id": 1, "name": "small" }, { "id": 2, "name": "tiny" }])), true),
+        (json(json!([])), true),
+        (json(json!([{ "id": 1, "name": "small" }, { "id": 2, "name": "big" }])), false),
+        // Of the second, nobody knows what it is.
+        (json(json!([{ "id": 1, "name": "small" }, { "id": 2 }])), false),
+        (error(403, "no"), false),
+        (error(500, "oops"), false),
+        (json(json!(null)).body(r#"[{"id": 1, "name": "small"}, {"#), false),
+    ] {
+        let server = Server::start(move |seen| match seen.path.as_str() {
+            "/api/plans" => plans.clone(),
+            _ => error(404, "no licence"),
+        })
+        .await;
+        let done = run(&app, &server).await;
+        let items = dataset(&done, "items");
+        assert!(items.records.is_empty());
+        let lapsed = Availability::NotApplicable { reason: "It lapsed.".into() };
+        let expected = if absent { Availability::Complete } else { lapsed };
+        assert_eq!(items.availability, expected, "{:?}", dataset(&done, "plans"));
+    }
+}
+
 #[tokio::test]
 async fn wrong_shapes_are_protocol_faults() {
     let wrong: [(&str, Answer); 9] = [
