@@ -21,11 +21,18 @@ fn form(seen: &Seen) -> BTreeMap<String, String> {
 /// Header and claims of an assertion whose signature is right.
 fn verified(jwt: &str, algorithm: jsonwebtoken::Algorithm) -> (jsonwebtoken::Header, Json) {
     let public = KEY.public_key();
-    let key = jsonwebtoken::DecodingKey::from_rsa_der(public.as_ref());
+    verified_by(&jsonwebtoken::DecodingKey::from_rsa_der(public.as_ref()), jwt, algorithm)
+}
+
+fn verified_by(
+    key: &jsonwebtoken::DecodingKey,
+    jwt: &str,
+    algorithm: jsonwebtoken::Algorithm,
+) -> (jsonwebtoken::Header, Json) {
     let mut rules = jsonwebtoken::Validation::new(algorithm);
     rules.validate_exp = false;
     rules.validate_aud = false;
-    let token = jsonwebtoken::decode::<Json>(jwt, &key, &rules).expect("the signature is right");
+    let token = jsonwebtoken::decode::<Json>(jwt, key, &rules).expect("the signature is right");
     let at = |name: &str| token.claims[name].as_i64().expect(name);
     let now = START.0 / 1000;
     assert!(at("iat") <= now && at("nbf") <= now && at("exp") > now && at("exp") - at("iat") <= 600);
@@ -128,6 +135,40 @@ async fn a_client_shows_who_it_is_by_its_certificate() {
     // Whether it is still accepted is the vendor's to say; that it ends is told.
     let at = Timestamp::parse("2021-01-01T00:00:00Z").unwrap();
     assert_eq!(done.snapshot.warnings, [Warning::CredentialExpires { at }]);
+}
+
+/// As Entra looks at it: the certificate that was registered is found by its thumbprint, and the signature is by its key.
+#[tokio::test]
+async fn the_registered_certificate_verifies_what_the_client_signed() {
+    const CERTIFICATE: &str = include_str!("../tls/client.pem");
+    // By another tool's reckoning: tests/tls/make.sh says how.
+    const THUMBPRINT: &str = "eht1lAJOeG1onQve9eIDlGScS4PaKH9sSx0BMGKRTB8";
+    let app = with_auth(
+        "kind = \"client_credentials\"\nclient_auth = \"certificate\"\ntoken = { path = \"/{tenant}/token\" }",
+    );
+    let server = Server::start(|seen| {
+        if seen.path != "/api/acme/token" {
+            return ok();
+        }
+        let form = form(seen);
+        let registered = jsonwebtoken::DecodingKey::from_rsa_pem(CERTIFICATE.as_bytes()).expect("an RSA key");
+        let (header, claims) =
+            verified_by(&registered, &form["client_assertion"], jsonwebtoken::Algorithm::PS256);
+        assert_eq!(header.x5t_s256.as_deref(), Some(THUMBPRINT));
+        assert_eq!((&claims["iss"], &claims["sub"]), (&json!("app"), &json!("app")));
+        assert!(!form.contains_key("client_secret"));
+        sold("at-1234567890abcdef")
+    })
+    .await;
+    let key = include_str!("../tls/client.key");
+    // A certificate is often given with the chain that issued it: the first is the client's own.
+    let chain = format!("{CERTIFICATE}{}", include_str!("../tls/ca.pem"));
+    for certificate in [CERTIFICATE, &chain] {
+        let values = [("client_id", "app"), ("certificate", certificate), ("private_key", key)];
+        let done = run_with(&app, &server, &credential("a", &values), request()).await;
+        assert!(dataset(&done, "items").availability.is_complete());
+    }
+    assert_eq!(server.count(), 4);
 }
 
 fn key_file() -> String {

@@ -39,3 +39,7 @@ leaf() { # file, name, until
 leaf good saas.example 21200101000000Z
 leaf expired saas.example 20210101000000Z
 leaf other other.example 21200101000000Z
+# Of a registered application, which signs with its key: RSA, as Entra wants it. The test knows its thumbprint:
+# openssl x509 -in client.pem -outform DER | openssl dgst -sha256 -binary | openssl base64 -A | tr '+/' '-_' | tr -d =
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out client.key 2>/dev/null
+openssl req -new -x509 -key client.key -subj "/CN=Parapet" -days 36500 -sha256 -out client.pem

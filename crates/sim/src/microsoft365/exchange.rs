@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::auth::Sold;
+use super::programs::own;
 use super::{Microsoft365, error};
 use crate::company::{Company, DOMAIN};
 use crate::server::{Answer, Ask};
@@ -43,7 +44,8 @@ impl Microsoft365 {
     }
 }
 
-/// Mostly as recommended; mail may be forwarded outside by rule, and Teams talks to everybody.
+/// Mostly as recommended; mail may be forwarded outside by rule, Teams talks to everybody, and of the applications that reach mail
+/// only the tenant's own is limited to some mailboxes.
 pub(super) fn answers(company: &Company) -> BTreeMap<String, Vec<Value>> {
     let person = &company.people[company.admins[0]];
     let one = |value: Value| vec![value];
@@ -142,6 +144,13 @@ pub(super) fn answers(company: &Company) -> BTreeMap<String, Vec<Value>> {
         (
             "Get-HostedConnectionFilterPolicy",
             one(json!({ "Name": "Default", "IPAllowList": ["192.0.2.17"], "EnableSafeList": false })),
+        ),
+        (
+            "Get-ApplicationAccessPolicy",
+            one(
+                json!({ "Identity": format!("acme\\{}", own(4)), "AppID": own(4), "AccessRight": "RestrictAccess",
+            "ScopeName": "Booking mailboxes", "Description": "" }),
+            ),
         ),
         ("Get-AdminAuditLogConfig", one(json!({ "UnifiedAuditLogIngestionEnabled": true }))),
         (

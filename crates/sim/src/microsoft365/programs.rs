@@ -75,6 +75,11 @@ pub(super) fn write(company: &Company, directory: &Directory, put: &mut impl FnM
     }
 }
 
+/// The client id of the tenant's own application with this number.
+pub(super) fn own(n: usize) -> String {
+    id(0xab, n)
+}
+
 fn api(n: usize) -> String {
     id(0xa9, n)
 }
@@ -141,7 +146,7 @@ impl Writer<'_> {
                 "principalType": "ServicePrincipal", "resourceId": api(0), "appRoleId": role, "createdDateTime": instant(self.company.ago(60)) }));
         }
         self.seen.push(json!({ "id": "seen-parapet", "appId": CLIENT, "lastSignInActivity": { "lastSignInDateTime": instant(now) } }));
-        self.principal(&id(0x5c, 2), &id(0xab, 2), "Intranet", &directory.tenant, None);
+        self.principal(&id(0x5c, 2), &own(2), "Intranet", &directory.tenant, None);
         self.grant(&id(0x5c, 2), None, "User.Read openid profile");
     }
 
@@ -178,14 +183,14 @@ fn registrations(company: &Company) -> Vec<Value> {
     vec![
         one(CLIENT, "Parapet", json!([secret("parapet", 60, 90)]), None),
         one(
-            &id(0xab, 2),
+            &own(2),
             "Intranet",
             json!([secret("intranet", 30, 140)]),
             Some("https://intranet.acme.example/signin"),
         ),
-        one(&id(0xab, 3), "Data warehouse", json!([secret("loader", 300, 430)]), None),
+        one(&own(3), "Data warehouse", json!([secret("loader", 300, 430)]), None),
         one(
-            &id(0xab, 4),
+            &own(4),
             "Old booking tool",
             json!([secret("booking", 800, -70)]),
             Some("http://booking.acme.example/cb"),

@@ -144,6 +144,11 @@ fn reports_are_limited_and_tokens_are_for_one_interface() {
     let other = other.body["access_token"].as_str().expect("a token").to_owned();
     let answer = tenant.answer(&ask(Method::POST, exchange, &other, body, NOW));
     assert_eq!(answer.body["value"][0]["Name"], "acme");
+    let body = body.replace("Get-OrganizationConfig", "Get-ApplicationAccessPolicy");
+    let limited = tenant.answer(&ask(Method::POST, exchange, &other, &body, NOW)).body["value"][0].clone();
+    let registered = get(&mut tenant, &token, "/v1.0/applications").body["value"].clone();
+    let registered = registered.as_array().expect("applications");
+    assert!(registered.iter().any(|app| app["appId"] == limited["AppID"]), "{limited}");
     assert_eq!(get(&mut tenant, &other, "/v1.0/organization").status, 401);
 }
 
