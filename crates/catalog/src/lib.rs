@@ -13,6 +13,7 @@ mod load;
 pub mod manifest;
 mod markdown;
 pub mod mutate;
+mod param;
 mod posts;
 pub mod scaffold;
 mod standard;

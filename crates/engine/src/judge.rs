@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use assess::{Assessment, Detail, Emptied, PriorDataset, PriorFinding};
+use catalog::{App, Check, Param};
 use collect::Sweep;
 use model::dataset::{Availability, Cost, DatasetSnapshot, Snapshot};
 use model::diagnosis::{Fault, Warning};
@@ -13,7 +14,9 @@ use model::id::{CheckId, RunId};
 use model::scan::{FailureCause, RunOutcome};
 use model::schedule::{Finish, MAX_INTERVAL, Spread};
 use model::time::{Duration, Timestamp};
+use model::value::Value;
 use store::instances::{Instance, InstanceWithScans};
+use store::params::{self, Params};
 use store::runs::{self, Commit, Gap, Subjects};
 use store::scans::Held;
 use store::snapshots::{self, Prior};
@@ -81,8 +84,10 @@ pub(crate) async fn commit(
 ) -> Result<Ended, StoreError> {
     let prior = snapshots::prior(&context.db, &held.instance, held.kind).await?;
     let known = context.identities(&held.instance, held.kind).await?;
-    let judged =
-        or_fault(&held.run, &prior, run.finished_at, || judge(context, row, held, &mut run, &prior, &known));
+    let set = params::of(&context.db, &held.instance).await?;
+    let judged = or_fault(&held.run, &prior, run.finished_at, || {
+        judge(context, row, held, &mut run, &prior, (&known, &set))
+    });
     let before = runs::lengths(&context.db, &held.instance, held.kind, LENGTHS).await?;
     let warnings = warnings(
         context.catalog.app(&row.instance.app).map(Arc::as_ref),
@@ -134,7 +139,7 @@ fn judge(
     held: &Held,
     run: &mut Unjudged,
     prior: &Prior,
-    identities: &KnownIdentities,
+    (identities, set): (&KnownIdentities, &Params),
 ) -> Assessment {
     let Some(app) = context.catalog.app(&row.instance.app) else { return unknown_app(run, prior) };
     let open = prior.open.iter().map(|(id, check, resource)| PriorFinding { id, check, resource });
@@ -150,11 +155,12 @@ fn judge(
         emptied: emptied.collect(),
         identities: identities.as_assessed(),
     };
+    let params = chosen(app, set);
     let instance = assess::Instance {
         tenant_uid: &row.instance.identity.tenant_uid,
         auth: &row.instance.auth,
         settings: &row.instance.settings,
-        params: &BTreeMap::new(),
+        params: &params,
         interval: row.scan(held.kind).map_or(MAX_INTERVAL, |scan| scan.facts.interval),
     };
     assess::first_seen(&mut run.snapshot, app, &known);
@@ -166,6 +172,17 @@ fn judge(
         assessment.fault = Some(fault.clone());
     }
     assessment
+}
+
+/// The parameters that somebody has set, of the checks and parameters that there are.
+fn chosen(app: &App, set: &Params) -> BTreeMap<CheckId, BTreeMap<String, Value>> {
+    let of_check = |check: &Arc<Check>| {
+        let set = set.get(&check.id)?;
+        let value =
+            |(name, param): (&String, &Param)| Some((name.clone(), param.kept(&set.get(name)?.value)));
+        Some((check.id.clone(), check.params.iter().filter_map(value).collect()))
+    };
+    app.checks.iter().filter_map(of_check).collect()
 }
 
 fn unknown_app(run: &Unjudged, prior: &Prior) -> Assessment {

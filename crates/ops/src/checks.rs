@@ -7,7 +7,7 @@ use model::finding::Severity;
 use model::id::{AppId, CheckId};
 use model::scan::ScanKind;
 use model::view::{
-    Actor, CheckPage, CheckRow, CheckStanding, ChecksPage, ChecksQuery, Html, NextStep, Paging,
+    Actor, CheckPage, CheckRow, CheckStanding, ChecksPage, ChecksQuery, Html, NextStep, Paging, Role,
 };
 use store::runs::{self, Tally};
 
@@ -109,7 +109,7 @@ impl Ops {
     ///
     /// # Errors
     /// When the catalogue has no such check.
-    pub async fn check(&self, _actor: &Actor, app: &AppId, id: &CheckId) -> Result<CheckPage> {
+    pub async fn check(&self, actor: &Actor, app: &AppId, id: &CheckId) -> Result<CheckPage> {
         let app = self.0.catalog.apps.get(app).ok_or_else(|| not_found("product"))?;
         let check = app.checks.iter().find(|c| c.id == *id).ok_or_else(|| not_found("check"))?;
         let mut row = self.fresh_row(app, check);
@@ -134,7 +134,8 @@ impl Ops {
             when: check.when.as_ref().map(|w| w.source().to_owned()).unwrap_or_default(),
             pass: check.pass.source().to_owned(),
             on_empty: check.on_empty.as_str().replace('_', " "),
-            params: check.params.iter().map(|(n, p)| (n.clone(), crate::lists::plain(&p.default))).collect(),
+            params: self.check_params(app, check).await?,
+            may_change: actor.role == Role::Admin,
             permissions: permissions(app, check),
             why: Html(check.remedy.why_html()),
             remedy: Html(check.remedy.steps_html()),

@@ -23,6 +23,7 @@ mod lists;
 mod metrics;
 mod notifications;
 mod onboard;
+mod params;
 mod password;
 mod people;
 mod refusal;

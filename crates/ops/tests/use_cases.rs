@@ -426,3 +426,49 @@ async fn an_owner_whose_account_is_not_live_any_more_is_a_warning_everywhere() {
     bed.ops.update_owner(&actor, &owner, &OwnerInput { active: false, ..ada }).await.expect("changed");
     assert_eq!(warnings().await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_parameter_of_a_check_is_set_for_one_application() {
+    let bed = bed().await;
+    let id = bed.onboarded().await;
+    let (app, check) = ("github".into(), "github/owner-count".into());
+    let set = async |actor: &Actor, name: &str, value: Option<&str>| {
+        bed.ops.set_param(actor, &id, &check, name, value).await
+    };
+    let shown = async || {
+        let page = bed.ops.check(&command_line(), &app, &check).await.expect("the page");
+        let max = page.params.into_iter().find(|p| p.name == "max").expect("a parameter");
+        assert_eq!((max.default.as_str(), max.instances.len()), ("3", 1));
+        max.instances[0].set.clone()
+    };
+    assert_eq!(shown().await, None);
+    set(&command_line(), "max", Some(" 5 ")).await.expect("set");
+    let now = shown().await.expect("set");
+    assert_eq!((now.value.as_str(), now.by.as_str(), now.at), ("5", command_line().name.as_str(), NOW));
+
+    for (value, says) in
+        [("five", "is not a whole number"), ("-1", "-1 is not between 0"), ("", "not a whole")]
+    {
+        let refused = set(&command_line(), "max", Some(value)).await.expect_err(value);
+        assert_eq!(
+            (refused.kind, refused.field.as_deref()),
+            (RefusalKind::Invalid, Some("value")),
+            "{value}"
+        );
+        assert!(refused.message.contains(says), "{}", refused.message);
+    }
+    let kind = |refused: Refusal| refused.kind;
+    assert_eq!(set(&command_line(), "most", Some("5")).await.map_err(kind), Err(RefusalKind::NotFound));
+    let auditor = Actor { role: Role::Auditor, ..command_line() };
+    assert_eq!(set(&auditor, "max", Some("9")).await.map_err(kind), Err(RefusalKind::Forbidden));
+    assert_eq!(shown().await, Some(now), "nothing that was refused was kept");
+
+    set(&command_line(), "max", None).await.expect("reset");
+    assert_eq!(shown().await, None);
+    let log = bed.ops.audit(&command_line(), &AuditQuery::default()).await.expect("the log");
+    let changes: Vec<_> = log.rows.iter().filter(|r| r.action == "parameter changed").collect();
+    assert_eq!(changes.len(), 2);
+    assert!(changes.iter().all(|r| r.subject.contains("max of github/owner-count")), "{changes:?}");
+    let other = bed.ops.set_param(&command_line(), &id, &"scim/none".into(), "max", Some("5")).await;
+    assert_eq!(other.map_err(kind), Err(RefusalKind::NotFound));
+}

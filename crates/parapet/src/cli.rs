@@ -101,6 +101,9 @@ pub(crate) struct ScanArgs {
     /// CSV list of the organisation's people (id or email; username, display_name, state, aliases, other_ids) to judge accounts by
     #[arg(long, value_name = "FILE")]
     pub(crate) identities: Option<PathBuf>,
+    /// Parameter of a check in place of its default, as CHECK.NAME=VALUE (repeatable): github/owner-count.max=4
+    #[arg(long = "param", value_name = "CHECK.NAME=VALUE", value_parser = pair)]
+    pub(crate) params: Vec<(String, String)>,
     /// Leave out what the vendor answers for one resource at a time only; checks that need it stay undecided
     #[arg(long)]
     pub(crate) quick: bool,

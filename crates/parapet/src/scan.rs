@@ -11,9 +11,11 @@ use engine::clock::SystemClock;
 use model::dataset::{Cost, Snapshot};
 use model::diagnosis::Fault;
 use model::finding::{Outcome, Severity};
+use model::id::CheckId;
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule;
 use model::time::Timestamp;
+use model::value::Value;
 
 use crate::cli::{Format, ScanArgs};
 use crate::failure::Failure;
@@ -34,9 +36,21 @@ pub(crate) struct Asked<'a> {
     pub(crate) quick: bool,
     /// Whether passes are told one by one, too.
     pub(crate) detail: Detail,
+    /// What outcomes hang on beside what is read.
+    pub(crate) judged_by: JudgedBy<'a>,
+}
+
+/// What outcomes hang on beside what is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct JudgedBy<'a> {
     /// Whom the organisation knows, to judge accounts by.
     pub(crate) identities: Option<&'a Directories>,
+    /// Parameters of checks in place of their defaults.
+    pub(crate) params: Option<&'a Params>,
 }
+
+/// Parameters by check and name.
+pub(crate) type Params = BTreeMap<CheckId, BTreeMap<String, Value>>;
 
 /// One scan of the report.
 pub(crate) struct Scanned {
@@ -73,8 +87,9 @@ pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
         catalog.apps.retain(|id, _| *id == app.id);
     }
     let identities = args.identities.as_deref().map(people).transpose()?;
+    let params = params(&app, &args.params)?;
     let asked = Asked {
-        identities: identities.as_ref(),
+        judged_by: JudgedBy { identities: identities.as_ref(), params: Some(&params) },
         deployment: &args.deployment,
         auth: &args.auth,
         settings: &args.settings,
@@ -295,7 +310,7 @@ async fn one(
     match collected {
         Collected::Done(done) => {
             let assessment =
-                assessed(&done.snapshot, target, credential, preflight, asked.identities, asked.detail, now);
+                assessed(&done.snapshot, target, credential, preflight, asked.judged_by, asked.detail, now);
             let records = done.snapshot.datasets.values().map(|d| d.records.len() as u64).sum();
             Ran { started_at, finished_at: now, cost: done.snapshot.cost, records, assessment }
         }
@@ -304,6 +319,32 @@ async fn one(
             Ran { started_at, finished_at: now, cost: Cost::default(), records: 0, assessment: stopped(now) }
         }
     }
+}
+
+/// Parameters as they were written on the command line.
+fn params(app: &App, given: &[(String, String)]) -> Result<Params, Failure> {
+    let mut params = Params::new();
+    for (place, text) in given {
+        let wrong = |what: String| Failure::usage(format!("--param {place}={text} cannot be used: {what}."));
+        let (check, name) =
+            place.rsplit_once('.').ok_or_else(|| wrong("write it as CHECK.NAME=VALUE".to_owned()))?;
+        let found = app.checks.iter().find(|c| c.id.as_str() == check);
+        let found = found.ok_or_else(|| {
+            wrong(format!("{} has no check {check}; `parapet check list` tells them", app.manifest.name))
+        })?;
+        let param = found.params.get(name).ok_or_else(|| match found.params.keys().next() {
+            None => wrong(format!("{check} has no parameters")),
+            Some(_) => {
+                let known: Vec<&str> = found.params.keys().map(String::as_str).collect();
+                wrong(format!("{check} has no parameter {name}; there are: {}", known.join(", ")))
+            }
+        })?;
+        let value = param.read(text).map_err(wrong)?;
+        if params.entry(found.id.clone()).or_default().insert(name.to_owned(), value).is_some() {
+            return Err(wrong("it is given twice".to_owned()));
+        }
+    }
+    Ok(params)
 }
 
 /// A list of the organisation's people in place of an identity provider.
@@ -331,19 +372,22 @@ pub(crate) fn assessed(
     target: &Target,
     credential: &Credential,
     preflight: &Preflight,
-    directories: Option<&Directories>,
+    by: JudgedBy<'_>,
     detail: Detail,
     now: Timestamp,
 ) -> Assessment {
-    let params = BTreeMap::new();
+    let defaults = Params::new();
     let instance = Instance {
         tenant_uid: &preflight.identity.tenant_uid,
         auth: &credential.auth,
         settings: &target.settings,
-        params: &params,
+        params: by.params.unwrap_or(&defaults),
         interval: schedule::default_interval(snapshot.kind),
     };
-    let prior = Prior { identities: Identities { directories, ..Identities::default() }, ..Prior::default() };
+    let prior = Prior {
+        identities: Identities { directories: by.identities, ..Identities::default() },
+        ..Prior::default()
+    };
     assess::assess(snapshot, &target.app, &instance, &prior, now, detail)
 }
 

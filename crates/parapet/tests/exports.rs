@@ -1,4 +1,5 @@
-//! Files for other tools, written by the built binary: never better news than the scan was.
+//! One-off scans by the built binary: what they are judged by, and files for other tools that are never better news than the
+//! scan was.
 
 mod common;
 
@@ -143,4 +144,112 @@ async fn stored_findings_are_exported_and_what_was_never_scanned_is_said() {
     ] {
         export(&filter).ended(2).says(&[says]);
     }
+}
+
+/// The answers to whether accounts were provisioned by the identity provider: the outcome by account id.
+fn provisioned(ran: &Ran) -> std::collections::BTreeMap<String, String> {
+    let report = ran.json();
+    let scans = report["scans"].as_array().expect("a list").iter();
+    let results = scans.flat_map(|s| s["results"].as_array().expect("a list").clone());
+    let of_check = results.filter(|r| r["check"] == "shared/account-provisioned-by-idp");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    of_check.map(|r| (text(&r["resource"]), text(&r["outcome"]))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_people_stands_in_for_an_identity_provider() {
+    let bench = Bench::new().await;
+    let users = bench.server.tenant().vendor.users.clone();
+    let scan = |list: &str| {
+        std::fs::write(bench.folder.path().join("people.csv"), list).expect("written");
+        bench.scan(SECRET, &["--format", "json", "--identities", "people.csv"])
+    };
+    // Without a list nobody knows. With it, whoever stands on it was provisioned, and nobody else.
+    let unknown = provisioned(&bench.scan(SECRET, &["--format", "json"]).ended(0));
+    assert!(!unknown.is_empty() && unknown.values().all(|o| o == "inconclusive"), "{unknown:?}");
+    let id = |user: &Value| user["externalId"].as_str().map(str::to_owned);
+    let listed: Vec<String> = users.iter().filter_map(id).take(2).collect();
+    let ran = scan(&format!("id,state\r\n{},active\r\n{},active\r\n", listed[0], listed[1])).ended(0);
+    let answers = provisioned(&ran);
+    assert_eq!(answers.len(), users.len());
+    for user in &users {
+        let on_list = id(user).is_some_and(|id| listed.contains(&id));
+        let expected = if on_list { "pass" } else { "fail" };
+        assert_eq!(answers[user["id"].as_str().expect("a text")], expected, "{user}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_people_that_cannot_be_used_ends_the_scan_before_anything_is_asked() {
+    let bench = Bench::new().await;
+    let folder = bench.folder.path();
+    std::fs::write(folder.join("header.csv"), "mail,state\na@acme.example,active\n").expect("written");
+    std::fs::write(folder.join("empty.csv"), "email,state\n").expect("written");
+    std::fs::write(folder.join("state.csv"), "email,state\na@acme.example,actve\n").expect("written");
+    for (file, says) in [
+        ("header.csv", "line 1, column 1: there is no column"),
+        ("empty.csv", "the list names nobody"),
+        ("state.csv", "line 2, column 2"),
+        ("nowhere.csv", "nowhere.csv cannot be used as a list of people"),
+    ] {
+        let ran =
+            bench.scan(SECRET, &["--format", "json", "--identities", file]).ended(2).says(&[file, says]);
+        assert_eq!(ran.out, "", "{file}");
+    }
+    assert_eq!(bench.server.tenant().requests, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_on_the_command_line_decides_and_is_evidence() {
+    use model::time::Timestamp;
+    use sim::github::{GitHub, Plan, Token};
+    let bench = Bench::new().await;
+    let now = Timestamp::parse("2026-06-01T12:00:00Z").expect("an instant");
+    let organization = "acme".to_owned();
+    let mut vendor = GitHub::generate(&Plan {
+        organization,
+        seed: 1,
+        now,
+        repositories: 1,
+        members: 4,
+        care: 50,
+        enterprise: false,
+    });
+    let scopes = ["admin:org", "repo", "admin:org_hook"].map(str::to_owned).to_vec();
+    vendor.tokens.insert(
+        SECRET.to_owned(),
+        Token { login: "reader".to_owned(), scopes, valid: true, expires_at: None },
+    );
+    let server = Server::start(vendor, Arc::new(move || now)).await.expect("a loopback port");
+    let origin = server.origin();
+    let scan = |more: &[&str]| {
+        let fixed =
+            ["scan", "github", "--set", "organization=acme", "--address", &origin, "--kind", "config"];
+        let ran = [&fixed[..], &["--auth", "token", "--quick", "--format", "json"], more].concat();
+        parapet(bench.folder.path(), &[("PARAPET_TOKEN", SECRET)], &ran)
+    };
+    let owners = |more: &[&str]| {
+        let report = scan(more).json();
+        let results = report["scans"][0]["results"].as_array().expect("a list").clone();
+        results.into_iter().find(|r| r["check"] == "github/owner-count").expect("an answer")
+    };
+    let many = owners(&["--param", "github/owner-count.min=50", "--param", "github/owner-count.max=60"]);
+    assert_eq!(many["outcome"], "fail", "{many}");
+    let evidence = many["evidence"].as_array().expect("a list");
+    assert!(evidence.iter().any(|e| e["field"] == "params.min" && e["value"] == 50), "{many}");
+    let any = owners(&["--param", "github/owner-count.min=0", "--param", "github/owner-count.max=60"]);
+    assert_eq!(any["outcome"], "pass", "{any}");
+
+    for (param, says) in [
+        ("github/owner-count.max=many", "\u{201c}many\u{201d} is not a whole number"),
+        ("github/owner-count.max=-1", "-1 is not between 0 and"),
+        ("github/owner-count.most=3", "has no parameter most; there are: max, min"),
+        ("github/owners.max=3", "GitHub has no check github/owners"),
+        ("owner-count=3", "write it as CHECK.NAME=VALUE"),
+        ("github/org-requires-2fa.max=3", "has no parameters"),
+    ] {
+        scan(&["--param", param]).ended(2).says(&[says]);
+    }
+    let twice = ["--param", "github/owner-count.max=3", "--param", "github/owner-count.max=4"];
+    scan(&twice).ended(2).says(&["it is given twice"]);
 }

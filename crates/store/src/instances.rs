@@ -14,6 +14,7 @@ use crate::checkpoints;
 use crate::db::{Db, What};
 use crate::directories;
 use crate::error::StoreError;
+use crate::params;
 use crate::scans::{self, Scan, ScanSetup};
 use crate::sql::{Row, Tx, args, statements, to_json};
 
@@ -338,6 +339,7 @@ pub async fn remove(db: &Db, id: &InstanceId, now: Timestamp, audit: Entry) -> R
     if tx.run(REMOVE, args![id]).await? == 0 {
         return Err(missing(id));
     }
+    tx.run(params::DROP, args![params::place(id)]).await?;
     // Whoever was matched with people of an identity provider that is gone is judged without it.
     let wanted = if marked { directories::want_all(&mut tx, id.as_str(), now).await? } else { Vec::new() };
     audit::write(db, &mut tx, now, audit).await?;

@@ -25,6 +25,7 @@ pub mod operators;
 pub mod outbox;
 pub mod owners;
 mod page;
+pub mod params;
 pub mod people;
 pub mod plugins;
 pub mod retention;

@@ -30,7 +30,7 @@ const REGISTRY: [(&str, &[Sql]); 18] = [
     ("sessions", crate::sessions::ALL),
     ("snapshots", crate::snapshots::ALL),
 ];
-const MORE: [(&str, &[Sql]); 12] = [
+const MORE: [(&str, &[Sql]); 13] = [
     ("apply", crate::findings::apply::ALL),
     ("credential", crate::instances::credential::ALL),
     ("directories", crate::directories::ALL),
@@ -40,6 +40,7 @@ const MORE: [(&str, &[Sql]); 12] = [
     ("events", crate::findings::events::ALL),
     ("log", crate::runs::log::ALL),
     ("renewal", crate::instances::renewal::ALL),
+    ("params", crate::params::ALL),
     ("settings", crate::settings::ALL),
     ("setup", crate::setup::ALL),
     ("standing", crate::scans::standing::ALL),

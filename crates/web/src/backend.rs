@@ -325,6 +325,15 @@ pub trait Backend: Send + Sync + 'static {
     fn resume<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId) -> Answer<'a, ()>;
     /// Gives an application another name.
     fn rename<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, name: &'a str) -> Answer<'a, ()>;
+    /// Sets a parameter of a check for an application, or gives it back its default.
+    fn set_param<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        check: &'a CheckId,
+        name: &'a str,
+        value: Option<&'a str>,
+    ) -> Answer<'a, ()>;
     /// Says who answers for an application.
     fn assign_owner<'a>(
         &'a self,

@@ -99,6 +99,7 @@ impl Chrome {
             "agree-empty" => "Noted: the list is empty now. The next scan counts it as read.",
             "paused" => "Paused. Nothing runs and nothing is counted until it is resumed.",
             "resumed" => "Resumed. Every enabled scan is due now.",
+            "parameter" => "The parameter was saved. It holds from the next scan on.",
             "renamed" => "The name was saved.",
             "owner" => "The owner was saved.",
             "removed" => "The application was removed with everything that was stored about it.",

@@ -8,6 +8,7 @@ use model::diagnosis::Warning;
 use model::health::Enablement;
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::time::Duration;
+use store::params::{self, SetParam};
 use store::scans::{self, Claim, Release};
 use store::{Cut, findings};
 use tokio::sync::Notify;
@@ -291,6 +292,40 @@ async fn a_failed_scan_changes_no_finding_and_a_complete_one_resolves_it() {
     world.fake.answer([Answer::Open(&[])]);
     world.pass(Duration::hours(1)).await;
     assert_eq!(open_findings(&world).await, 0);
+}
+
+#[tokio::test]
+async fn a_parameter_holds_from_the_next_scan_on_and_is_evidence() {
+    let mut world = World::config_only().await;
+    world.fake.answer([Answer::Open(&["back", "front"])]);
+    world.settle().await;
+    assert_eq!(open_findings(&world).await, 2);
+    let set = |value: serde_json::Value| SetParam { value, by: "ada".to_owned(), at: world.clock.now() };
+    let place = ("vault/door-locked".into(), "may_stand_open");
+    let chosen = Some(set(serde_json::json!(["front"])));
+    let now = world.clock.now();
+    params::set(&world.db, &world.id, (&place.0, place.1), chosen, now, entry("parameter changed"))
+        .await
+        .expect("set");
+    assert_eq!(open_findings(&world).await, 2, "what was found stands until it is looked at again");
+    world.fake.answer([Answer::Open(&["back", "front"])]);
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(open_findings(&world).await, 1);
+    let filter = findings::Filter { instance: Some(world.id.clone()), ..findings::Filter::default() };
+    let page = findings::list(&world.db, &filter, Default::default(), Default::default(), Cut::first(50));
+    let rows = page.await.expect("findings").rows;
+    let back = rows.iter().find(|f| f.resource == "back").expect("it stands open");
+    let used = back.evidence.iter().find(|e| &*e.field == "params.may_stand_open").expect("evidence");
+    assert_eq!(used.value.value(), serde_json::json!(["front"]));
+
+    // Kept for a parameter of another type: nobody has chosen what holds now, and nothing passes by it.
+    let foreign = Some(SetParam { value: serde_json::json!(3), by: "ada".to_owned(), at: now });
+    params::set(&world.db, &world.id, (&place.0, place.1), foreign, now, entry("parameter changed"))
+        .await
+        .expect("set");
+    world.fake.answer([Answer::Open(&["back", "front"])]);
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(open_findings(&world).await, 1, "neither resolved nor opened by a value that says nothing");
 }
 
 #[tokio::test]

@@ -84,8 +84,10 @@ pub struct CheckPage {
     pub pass: String,
     /// What an empty dataset means, in words: `inconclusive`.
     pub on_empty: String,
-    /// Parameters with their defaults.
-    pub params: Vec<(String, String)>,
+    /// Its parameters.
+    pub params: Vec<CheckParam>,
+    /// Whether the reader may set them.
+    pub may_change: bool,
     /// Permissions it needs, in the vendor's words, by way to authenticate: title and permissions.
     pub permissions: Vec<(String, Vec<String>)>,
     /// Why it matters.
@@ -98,6 +100,39 @@ pub struct CheckPage {
     pub examples: Vec<(crate::finding::Outcome, String)>,
     /// How it stands in each instance.
     pub standing: Vec<CheckStanding>,
+}
+
+/// A parameter of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckParam {
+    /// As expressions call it, without `params.`.
+    pub name: String,
+    /// The value where nobody has set another.
+    pub default: String,
+    /// What may be entered: `a whole number`.
+    pub wants: String,
+    /// Every instance that is asked.
+    pub instances: Vec<ParamOf>,
+}
+
+/// A parameter in one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ParamOf {
+    /// Where.
+    pub instance: InstanceRef,
+    /// What somebody has set; `None`: the default holds.
+    pub set: Option<ParamSet>,
+}
+
+/// What somebody has set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ParamSet {
+    /// The value; `unknown` where it does not fit the parameter any more.
+    pub value: String,
+    /// By whom.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How a check stands in one instance.

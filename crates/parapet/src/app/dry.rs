@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::progress::Line;
+use crate::scan::JudgedBy;
 use crate::wiring;
 
 /// What a dry run found.
@@ -191,8 +192,15 @@ async fn scan(
         Collected::Stopped => return Err(Failure::scan("The dry run was stopped.")),
     };
     let now = SystemClock.now();
-    let assessment =
-        crate::scan::assessed(&done.snapshot, target, credential, preflight, None, Detail::All, now);
+    let assessment = crate::scan::assessed(
+        &done.snapshot,
+        target,
+        credential,
+        preflight,
+        JudgedBy::default(),
+        Detail::All,
+        now,
+    );
     Ok(shown(kind, app, &done.snapshot, &assessment))
 }
 

@@ -16,7 +16,7 @@ use super::show::{self, many};
 use crate::cli::TryArgs;
 use crate::failure::Failure;
 use crate::output::{note, say};
-use crate::scan::{self, Asked, asks_for_loopback, product};
+use crate::scan::{self, Asked, JudgedBy, asks_for_loopback, product};
 use crate::{credential, renewed, wiring};
 
 /// What was found without asking any server.
@@ -314,7 +314,7 @@ async fn dry_run(args: &TryArgs, folder: &Path, loaded: &Loaded) -> Result<Repor
         credential: args.credential.as_deref(),
         kinds: &[],
         quick: false,
-        identities: None,
+        judged_by: JudgedBy::default(),
         detail: assess::Detail::All,
     };
     let target = scan::target(&app, &asked)?;

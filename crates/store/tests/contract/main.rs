@@ -7,6 +7,7 @@ mod leases;
 mod lists;
 mod model_agrees;
 mod notifications;
+mod params;
 mod refusals;
 mod secrets;
 mod support;

@@ -386,6 +386,16 @@ impl Backend for Ops {
     fn rename<'a>(&'a self, actor: &'a Actor, instance: &'a InstanceId, name: &'a str) -> Answer<'a, ()> {
         Box::pin(self.rename(actor, instance, name))
     }
+    fn set_param<'a>(
+        &'a self,
+        actor: &'a Actor,
+        instance: &'a InstanceId,
+        check: &'a CheckId,
+        name: &'a str,
+        value: Option<&'a str>,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.set_param(actor, instance, check, name, value))
+    }
     fn assign_owner<'a>(
         &'a self,
         actor: &'a Actor,

@@ -7,7 +7,7 @@ use crate::samples::Samples;
 use crate::support::{Site, get, post};
 
 /// Every address that changes something, with fields that would be accepted.
-const CHANGES: [(&str, &str); 16] = [
+const CHANGES: [(&str, &str); 18] = [
     ("/applications/i-acme/scans/config/scan-now", ""),
     ("/applications/i-acme/scans/config/cancel", ""),
     ("/applications/i-acme/scans/accounts/check-again", ""),
@@ -17,6 +17,14 @@ const CHANGES: [(&str, &str); 16] = [
     ("/applications/i-acme/resume", ""),
     ("/applications/i-acme/name", "name=New"),
     ("/applications/i-acme/owner", "owner=o-dana"),
+    (
+        "/applications/i-acme/parameters",
+        "app=github&check=github/org-requires-2fa&name=max_idle_days&value=30",
+    ),
+    (
+        "/applications/i-acme/parameters",
+        "app=github&check=github/org-requires-2fa&name=max_idle_days&value=30&reset=yes",
+    ),
     ("/applications/i-acme/remove", "confirm=Acme+Engineering"),
     ("/applications/i-acme/reauthenticate/save", "draft=d-1&stop=accounts"),
     ("/applications/add/github/save", "draft=d-1"),
@@ -51,6 +59,8 @@ async fn every_change_is_made_once_and_leads_to_a_page() {
     resume i-acme
     rename i-acme to New
     owner of i-acme: o-dana
+    max_idle_days of github/org-requires-2fa in i-acme: 30
+    max_idle_days of github/org-requires-2fa in i-acme: the default
     remove i-acme (Acme Engineering)
     reauthenticate i-acme with d-1, stop [Accounts]
     f-i-acme-0 is in_progress

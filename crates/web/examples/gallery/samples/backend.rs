@@ -1,7 +1,6 @@
 //! A backend that answers with the samples.
 
 use std::net::IpAddr;
-use std::sync::Mutex;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
@@ -26,26 +25,7 @@ use super::answers::{
     answer, draft_is_gone, export, export_of_findings, foreign_tenant, found, header, listed, no_such_zone,
     refuse, session, wrong_key,
 };
-use super::{across, fleet, inventory, now, questions, scans};
-
-/// The samples. Signs in `admin` or `auditor` with the password `sample`; remembers what it was asked to change.
-pub(crate) struct Samples {
-    /// No operator exists yet.
-    pub(crate) fresh: bool,
-    /// What was done, in order.
-    pub(crate) done: Mutex<Vec<String>>,
-}
-
-impl Samples {
-    pub(crate) fn new() -> Self {
-        Self { fresh: false, done: Mutex::new(Vec::new()) }
-    }
-
-    fn note<'a>(&self, what: String) -> Answer<'a, ()> {
-        self.done.lock().expect("no test panics while it holds the list").push(what);
-        ready(Ok(())).boxed()
-    }
-}
+use super::{Samples, across, fleet, inventory, now, questions, scans};
 
 /// Lists as files: the same for all, whatever is filtered.
 macro_rules! exports {
@@ -402,6 +382,16 @@ impl Backend for Samples {
     }
     fn rename<'a>(&'a self, _: &'a Actor, id: &'a InstanceId, name: &'a str) -> Answer<'a, ()> {
         self.note(format!("rename {id} to {name}"))
+    }
+    fn set_param<'a>(
+        &'a self,
+        _: &'a Actor,
+        id: &'a InstanceId,
+        check: &'a CheckId,
+        name: &'a str,
+        value: Option<&'a str>,
+    ) -> Answer<'a, ()> {
+        self.note(format!("{name} of {check} in {id}: {}", value.unwrap_or("the default")))
     }
     fn assign_owner<'a>(
         &'a self,

@@ -5,9 +5,9 @@ use model::id::AppId;
 use model::scan::ScanKind;
 use model::time::Duration;
 use model::view::{
-    ApplicationHeader, CheckPage, CheckRow, CheckStanding, ChecksPage, ChecksQuery, ControlRef, EmptyState,
-    EvidenceRow, Facet, FacetChoice, FindingEvent, FindingPage, FindingRow, FindingsPage, FindingsQuery,
-    Html, InstanceRef, Link, NextStep, SeverityCounts,
+    ApplicationHeader, CheckPage, CheckParam, CheckRow, CheckStanding, ChecksPage, ChecksQuery, ControlRef,
+    EmptyState, EvidenceRow, Facet, FacetChoice, FindingEvent, FindingPage, FindingRow, FindingsPage,
+    FindingsQuery, Html, InstanceRef, Link, NextStep, ParamOf, ParamSet, SeverityCounts,
 };
 
 use super::fleet::{tile_of, tiles};
@@ -264,7 +264,7 @@ pub(crate) fn checks(query: &ChecksQuery) -> ChecksPage {
 
 pub(crate) fn check(id: &str) -> Option<CheckPage> {
     let row = check_rows().into_iter().find(|r| r.id.as_str() == id)?;
-    let standing = tiles()
+    let standing: Vec<CheckStanding> = tiles()
         .into_iter()
         .take(3)
         .enumerate()
@@ -283,13 +283,31 @@ pub(crate) fn check(id: &str) -> Option<CheckPage> {
             at: ago(Duration::minutes(12)),
         })
         .collect();
+    let set = standing
+        .iter()
+        .enumerate()
+        .map(|(at, s)| ParamOf {
+            instance: s.instance.clone(),
+            set: (at == 0).then(|| ParamSet {
+                value: "180".to_owned(),
+                by: "ada".to_owned(),
+                at: ago(Duration::days(3)),
+            }),
+        })
+        .collect();
     Some(CheckPage {
         now: now(),
         revision: 2,
         when: "plan != 'free'".to_owned(),
         pass: "two_factor_requirement_enabled == true".to_owned(),
         on_empty: "inconclusive".to_owned(),
-        params: vec![("max_idle_days".to_owned(), "90".to_owned())],
+        params: vec![CheckParam {
+            name: "max_idle_days".to_owned(),
+            default: "90".to_owned(),
+            wants: "a whole number".to_owned(),
+            instances: set,
+        }],
+        may_change: true,
         permissions: vec![
             ("GitHub App".to_owned(), vec!["organization_administration:read".to_owned()]),
             ("Personal access token".to_owned(), vec!["admin:org".to_owned()]),
