@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::finding::{FindingState, Outcome, Severity};
 use model::scan::ScanKind;
-pub(crate) use running::{DigestCommand, DoctorArgs, KeyCommand};
+pub(crate) use running::{BackupArgs, DigestCommand, DoctorArgs, KeyCommand, RestoreArgs};
 use values::{kind, outcome, pair, severity, state};
 
 /// Self-hosted SaaS security posture management.
@@ -52,6 +52,16 @@ pub(crate) enum Command {
         after_help = "Examples:\n  parapet doctor --config parapet.toml\n  parapet doctor --config parapet.toml --send-test-mail ada@example.com\n\nExit codes: 0 all well, 2 something is wrong."
     )]
     Doctor(DoctorArgs),
+    /// Write the whole database to one file, while servers go on working
+    #[command(
+        after_help = "Examples:\n  parapet backup --config parapet.toml --output parapet-2026-11-26.backup\n\nThe file holds everything but browser sessions. Credentials stay sealed: keep the sealing key apart from it."
+    )]
+    Backup(BackupArgs),
+    /// Fill an empty database, SQLite or PostgreSQL, from a backup
+    #[command(
+        after_help = "Examples:\n  parapet restore --config parapet.toml --input parapet-2026-11-26.backup\n\nTo move from SQLite to PostgreSQL: stop the server, make a backup, write the PostgreSQL address into the\nconfiguration, restore, start the server."
+    )]
+    Restore(RestoreArgs),
     /// The daily digest
     #[command(subcommand)]
     Digest(DigestCommand),

@@ -1,6 +1,7 @@
 //! Parapet's one binary: command line, configuration and wiring. Everything else is in the crates it wires.
 
 mod app;
+mod backup;
 mod check;
 mod cli;
 mod config;
@@ -37,6 +38,8 @@ fn main() -> ExitCode {
         Command::Findings(command) => runtime(false, findings::run(command)),
         Command::App(command) => runtime(false, app::run(command)),
         Command::Digest(command) => runtime(false, digest::run(command)),
+        Command::Backup(args) => runtime(false, backup::back_up(args)),
+        Command::Restore(args) => runtime(false, backup::restore(args)),
         Command::Doctor(args) => runtime(false, doctor::run(args)),
         Command::Serve(args) => {
             logging();

@@ -145,18 +145,10 @@ impl Db {
 
     /// Waits for what is under way and closes the connections; SQLite's write-ahead log is folded into the file.
     pub async fn close(self) {
-        match &self.0.pool {
-            Pool::Lite { w, r } => {
-                r.close().await;
-                w.close().await;
-            }
-            Pool::Pg(p) => {
-                if let Some(nodes) = &self.0.nodes {
-                    nodes.leave();
-                }
-                p.close().await;
-            }
+        if let Some(nodes) = &self.0.nodes {
+            nodes.leave();
         }
+        self.0.pool.close().await;
     }
 
     /// Seals bytes that leave the program for a while, such as a form's draft. `parts` say what they belong to.

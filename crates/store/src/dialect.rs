@@ -29,28 +29,47 @@ const PG_NOW: Sql = Sql {
 
 /// Connects. A SQLite file is locked for this process and looked over first.
 pub(crate) async fn connect(address: &str, options: &Options) -> Result<(Pool, Option<File>), StoreError> {
+    match file(address)? {
+        None => connect_pg(address, options).await.map(|pool| (pool, None)),
+        Some(":memory:") => connect_memory().await.map(|pool| (pool, None)),
+        Some(path) => connect_file(Path::new(path), options).await,
+    }
+}
+
+/// The path of a SQLite file that an address names; `None`: it names a PostgreSQL server.
+fn file(address: &str) -> Result<Option<&str>, StoreError> {
     if address.starts_with("postgres:") || address.starts_with("postgresql:") {
-        return connect_pg(address, options).await.map(|pool| (pool, None));
+        return Ok(None);
     }
     if address.is_empty() {
         return Err(StoreError::Address { detail: "it is empty".to_owned() });
     }
-    let path = match address.strip_prefix("sqlite:") {
-        Some(path) => path.strip_prefix("//").unwrap_or(path),
+    match address.strip_prefix("sqlite:") {
+        Some(path) => Ok(Some(path.strip_prefix("//").unwrap_or(path))),
         None if address.contains("://") => {
             // The address may carry a password: only its scheme is repeated.
             let scheme = address.split("://").next().unwrap_or_default();
-            return Err(StoreError::Address {
-                detail: format!("{scheme} is no database that Parapet knows"),
-            });
+            Err(StoreError::Address { detail: format!("{scheme} is no database that Parapet knows") })
         }
-        None => address,
-    };
-    if path == ":memory:" {
-        connect_memory().await.map(|pool| (pool, None))
-    } else {
-        connect_file(Path::new(path), options).await
+        None => Ok(Some(address)),
     }
+}
+
+/// Connects to a database that is there, to read it. A SQLite file is not locked for this process, so that a server may go
+/// on with it.
+pub(crate) async fn connect_to_read(address: &str) -> Result<Pool, StoreError> {
+    let Some(path) = file(address)? else { return connect_pg(address, &Options::default()).await };
+    if !Path::new(path).is_file() {
+        return Err(StoreError::Unreachable { detail: format!("{path}: there is no such file") });
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .busy_timeout(LOCK_WAIT)
+        .pragma("query_only", "1");
+    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
+    let pool = pool.connect_with(options).await.map_err(|e| StoreError::from_sqlx("CONNECT", &e))?;
+    Ok(Pool::Lite { w: pool.clone(), r: pool })
 }
 
 async fn connect_pg(address: &str, options: &Options) -> Result<Pool, StoreError> {

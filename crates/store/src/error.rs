@@ -34,6 +34,17 @@ pub enum StoreError {
         /// What was found.
         detail: String,
     },
+    /// A backup that cannot be written, read or used.
+    #[error("the backup cannot be used: {detail}")]
+    Backup {
+        /// Why, and what to do.
+        detail: String,
+    },
+    /// A backup is only restored into a database of which nothing would be lost.
+    #[error(
+        "the database is not empty, so nothing was restored into it: give a new file, or an empty PostgreSQL database"
+    )]
+    NotEmpty,
     /// There is no room left.
     #[error(
         "the disk that holds the database is full: nothing of this change was kept; free space, then try again"

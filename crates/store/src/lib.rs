@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod alerts;
+pub mod archive;
 pub mod audit;
 mod blob;
 pub mod checkpoints;

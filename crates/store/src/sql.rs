@@ -1,6 +1,7 @@
 //! The thin layer over the two drivers: one statement type, one argument type, one row type. Everything above is
 //! written once. Nothing here knows what the tables mean.
 
+use futures_util::TryStreamExt as _;
 use model::time::Timestamp;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
@@ -124,6 +125,15 @@ pub(crate) enum Row {
 impl Row {
     /// A column by name.
     pub(crate) fn get<T: Column>(&self, column: &'static str) -> Result<T, StoreError> {
+        match self {
+            Self::Lite(r) => r.try_get::<T, _>(column),
+            Self::Pg(r) => r.try_get::<T, _>(column),
+        }
+        .map_err(|e| StoreError::unreadable(format_args!("column {column}: {e}")))
+    }
+
+    /// A column by its position.
+    pub(crate) fn at<T: Column>(&self, column: usize) -> Result<T, StoreError> {
         match self {
             Self::Lite(r) => r.try_get::<T, _>(column),
             Self::Pg(r) => r.try_get::<T, _>(column),
@@ -270,7 +280,36 @@ impl From<Sql> for Text {
     }
 }
 
+impl Text {
+    /// A statement that is put together for one time.
+    pub(crate) fn once(name: &'static str, text: SqlStr) -> Self {
+        Self { name, text, keep: false }
+    }
+}
+
 impl Pool {
+    /// Begins a transaction that sees the database as it is now, whatever is written meanwhile.
+    pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
+        let failed = |e: sqlx::Error| StoreError::from_sqlx("BEGIN", &e);
+        Ok(match self {
+            Self::Lite { r, .. } => Tx::Lite(r.begin().await.map_err(failed)?),
+            Self::Pg(p) => {
+                Tx::Pg(p.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?)
+            }
+        })
+    }
+
+    /// Closes the connections; SQLite's write-ahead log is folded into the file.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Lite { w, r } => {
+                r.close().await;
+                w.close().await;
+            }
+            Self::Pg(p) => p.close().await,
+        }
+    }
+
     /// Reads outside a transaction.
     pub(crate) async fn rows(&self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
         let text = text.into();
@@ -334,6 +373,22 @@ impl Tx {
         args: Vec<Arg>,
     ) -> Result<Vec<Row>, StoreError> {
         self.link().fetch(text.into(), args).await
+    }
+
+    /// Runs a statement without binds that may answer with more rows than memory holds: one after the other.
+    pub(crate) async fn each(
+        &mut self,
+        text: Text,
+        mut take: impl FnMut(Row) -> Result<(), StoreError> + Send,
+    ) -> Result<(), StoreError> {
+        per_driver!(self.link(), |c, D, R| {
+            let query = sqlx::query_with::<D, _>(text.text, bound::<D>(text.name, Vec::new())?);
+            let mut rows = query.persistent(text.keep).fetch(c);
+            while let Some(row) = rows.try_next().await.map_err(|e| StoreError::from_sqlx(text.name, &e))? {
+                take(R(row))?;
+            }
+            Ok(())
+        })
     }
 
     /// Runs a statement that answers with one row or none.

@@ -135,6 +135,45 @@ async fn every_statement_is_prepared_on_postgresql() {
     .await
     .expect("the columns");
     assert!(by_locale.is_empty(), "these columns sort by the server's locale: {}", by_locale.join(", "));
+    let mut found: Vec<String> = sqlx::query_scalar(
+        "SELECT table_name || '.' || column_name || ' ' || CASE data_type WHEN 'text' THEN 'Text' \
+         WHEN 'bigint' THEN 'Int' WHEN 'boolean' THEN 'Bool' WHEN 'bytea' THEN 'Bytes' ELSE data_type END \
+         FROM information_schema.columns WHERE table_schema = $1 AND table_name NOT IN ('meta', 'key_check')",
+    )
+    .bind(&schema)
+    .fetch_all(&admin)
+    .await
+    .expect("the columns");
+    found.sort();
+    assert_eq!(found, understood());
+}
+
+/// Columns as the schema's text is understood, `table.column` in an order of their own.
+fn understood() -> Vec<String> {
+    let tables = crate::schema::tables(crate::schema::NEWEST).expect("understood");
+    let names = |t: &crate::schema::Table| -> Vec<String> {
+        t.columns.iter().map(|(column, kind)| format!("{}.{column} {kind:?}", t.name)).collect()
+    };
+    let mut all: Vec<String> = tables.iter().flat_map(names).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn the_schema_is_understood_as_sqlite_has_it() {
+    let db = open("sqlite::memory:").await;
+    let Pool::Lite { w, .. } = &db.0.pool else { unreachable!("it is SQLite") };
+    let mut found: Vec<String> = sqlx::query_scalar(
+        "SELECT m.name || '.' || c.name || ' ' || CASE c.type WHEN 'TEXT' THEN 'Text' WHEN 'BIGINT' THEN 'Int' \
+         WHEN 'BOOLEAN' THEN 'Bool' WHEN 'BLOB' THEN 'Bytes' ELSE c.type END \
+         FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+         WHERE m.type = 'table' AND m.name NOT IN ('meta', 'key_check')",
+    )
+    .fetch_all(w)
+    .await
+    .expect("the columns");
+    found.sort();
+    assert_eq!(found, understood());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What whoever runs the server types: doctor, digest, keys.
+//! What whoever runs the server types: doctor, backup, digest, keys.
 
 use std::path::PathBuf;
 
@@ -13,6 +13,24 @@ pub(crate) struct DoctorArgs {
     /// Send a test mail to this address by the configured mail server
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) send_test_mail: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// File to write; must not exist
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// File that `parapet backup` wrote
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) input: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

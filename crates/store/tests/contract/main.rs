@@ -1,6 +1,7 @@
 //! What the database promises, held against SQLite and PostgreSQL alike.
 
 mod access;
+mod archive;
 mod commit;
 mod identities;
 mod leases;
