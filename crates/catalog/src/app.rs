@@ -187,3 +187,16 @@ impl App {
         self.manifest.deployment.iter().find(|d| d.id == id)
     }
 }
+
+impl crate::manifest::Request {
+    /// Whether another request asks for the same word for word, wherever the two read in the answer: a run that needs both
+    /// sends it once. A fan-out asks each turn for something else.
+    #[must_use]
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        let is_plain = |r: &Self| r.for_each.is_none() && r.post.is_none();
+        is_plain(self)
+            && is_plain(other)
+            && (&self.host, &self.path, &self.query, &self.headers, &self.graphql, &self.variables)
+                == (&other.host, &other.path, &other.query, &other.headers, &other.graphql, &other.variables)
+    }
+}

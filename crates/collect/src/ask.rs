@@ -7,6 +7,7 @@ use model::time::Timestamp;
 use serde_json::Value as Json;
 use url::Url;
 
+use crate::outbound::NetError;
 use crate::path::Path;
 
 /// Why reading goes no further here.
@@ -33,7 +34,23 @@ pub(crate) struct Ask<'r> {
     pub(crate) graphql: Option<&'r Path>,
     /// The validator of the answer that is kept.
     pub(crate) etag: Option<&'r str>,
+    /// How many datasets of the run make it, word for word.
+    pub(crate) readers: usize,
     pub(crate) about: About,
+}
+
+/// Who a request is made as.
+pub(crate) enum Who {
+    /// The credential, taking turns with the others.
+    Credential,
+    /// With these headers, within the turn of another request: to buy a token.
+    Given(HeaderMap),
+}
+
+/// Why nothing came back.
+pub(crate) enum Failed {
+    Spent(Box<Fault>),
+    Net(NetError),
 }
 
 /// What a request is about, for faults and warnings.

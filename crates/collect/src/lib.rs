@@ -26,6 +26,7 @@ mod resolve;
 mod run;
 mod scrub;
 mod session;
+mod shared;
 mod sink;
 mod sweep;
 mod target;

@@ -326,7 +326,8 @@ impl<'s, 'a> Lister<'s, 'a> {
             (None, None) => (Method::GET, None, None),
         };
         let rules = [self.rules.as_slice(), session.target.app.manifest.answer.as_slice()];
-        Ok(Ask { method, url, headers: sent, body, rules, graphql, etag, about })
+        let readers = session.shared.readers(self.dataset, request);
+        Ok(Ask { method, url, headers: sent, body, rules, graphql, etag, readers, about })
     }
 
     fn about(&self, request: &RequestSpec) -> About {

@@ -326,6 +326,7 @@ fn ask<'r>(session: &'r Session<'_>, host: &str, path: &str) -> Result<Ask<'r>, 
             rules: [&[], session.target.app.manifest.answer.as_slice()],
             graphql: None,
             etag: None,
+            readers: 1,
             about,
         }),
         Err(detail) => Err(Halt::Fault(Box::new(Fault::local(

@@ -18,6 +18,7 @@ use crate::fanout::sources;
 use crate::outbound::Outbound;
 use crate::progress::{Checkpoint, Collected, DatasetState, Done, Progress, RunRequest};
 use crate::session::Session;
+use crate::shared::Shared;
 use crate::sweep::Sweep;
 use crate::target::{Credential, Target};
 
@@ -34,7 +35,10 @@ pub(crate) async fn run(
     let specs: Vec<&DatasetSpec> = target.app.datasets_of(request.kind).collect();
     let session = Session::new(outbound, target, credential, clock, request.deadline, request.blocked_until);
     let session = match session {
-        Ok(session) => session,
+        Ok(mut session) => {
+            session.shared = Shared::among(&specs, &target.deployment);
+            session
+        }
         Err(fault) => {
             let datasets = specs.iter().map(|s| (s.spec.name.clone(), unread(s, *fault.clone()))).collect();
             return done(None, target, &request, started_at, clock, datasets, BTreeMap::new());

@@ -13,7 +13,7 @@ use model::time::{Duration, Timestamp};
 use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::ask::{Answered, Ask, Halt, Reply, label, request_id};
+use crate::ask::{Answered, Ask, Failed, Halt, Reply, Who, label, request_id};
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::judge::{Means, Verdict, Yardstick, judge};
@@ -21,6 +21,7 @@ use crate::outbound::{Bounds, Call, NetError, Outbound};
 use crate::pace::{Pace, Pool, SHORT_WAIT, UNTOLD_WAIT};
 use crate::place::Places;
 use crate::scrub::Scrubber;
+use crate::shared::{Kept, Shared};
 use crate::target::{Credential, Target};
 use crate::watch::Watch;
 
@@ -32,14 +33,6 @@ const BACK_OFF: Duration = Duration::seconds(1);
 const REDIRECTS: u32 = 3;
 /// A vendor's clock may differ by this much before it explains a refusal.
 const SKEW: Duration = Duration::minutes(2);
-
-/// Who a request is made as.
-enum Who {
-    /// The credential, taking turns with the others.
-    Credential,
-    /// With these headers, within the turn of another request: to buy a token.
-    Given(HeaderMap),
-}
 
 /// The state of one run.
 pub(crate) struct Session<'a> {
@@ -53,6 +46,7 @@ pub(crate) struct Session<'a> {
     pub(crate) watch: Watch,
     pub(crate) deadline: Timestamp,
     pub(crate) authenticator: Authenticator,
+    pub(crate) shared: Shared,
     limits: &'a Limits,
     requests_left: AtomicU32,
     requests: AtomicU32,
@@ -99,6 +93,7 @@ impl<'a> Session<'a> {
             watch,
             deadline,
             authenticator: Authenticator::default(),
+            shared: Shared::default(),
             limits,
             requests_left: AtomicU32::new(limits.requests),
             requests: AtomicU32::new(0),
@@ -163,40 +158,50 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Makes a request as the credential, in its turn.
-    pub(crate) async fn exchange(&self, ask: &Ask<'_>) -> Result<Answered, Halt> {
-        self.exchange_as(ask, Who::Credential).await
-    }
-
     /// Makes a request that buys a token, with headers of its own, within the turn of the request that needs it.
     pub(crate) async fn buy(&self, ask: &Ask<'_>, headers: HeaderMap) -> Result<Box<Reply>, Halt> {
         let fault = self.fault(ask, FailureCause::Protocol, Rung::Http, "The answer holds no token");
-        match self.exchange_as(ask, Who::Given(headers)).await? {
+        match self.exchange_as(ask, Who::Given(headers), None, &mut None).await? {
             Answered::Value(reply) => Ok(reply),
             Answered::Absent | Answered::NotModified => Err(Halt::Fault(fault)),
         }
     }
 
-    async fn exchange_as(&self, ask: &Ask<'_>, who: Who) -> Result<Answered, Halt> {
-        let mut url = ask.url.clone();
+    /// Makes a request, or judges the answer that another has `given`; a usable one that others want is `kept`.
+    pub(crate) async fn exchange_as(
+        &self,
+        ask: &Ask<'_>,
+        who: Who,
+        mut given: Option<Kept>,
+        kept: &mut Option<Kept>,
+    ) -> Result<Answered, Halt> {
+        let mut url = given.as_ref().map_or_else(|| ask.url.clone(), |given| given.url.clone());
         let pool = if ask.graphql.is_some() { Pool::Graphql } else { Pool::Rest };
         let (mut tries, mut throttled, mut redirects, mut renewed) = (0, 0, 0, false);
         // Kept over the retries until anything has answered: the others need not find out for themselves.
         let mut turn = None;
         let mut last = None;
         loop {
-            self.ready(ask, pool).await.map_err(|halt| self.rather(halt, last.take()))?;
-            if turn.is_none() && matches!(who, Who::Credential) {
-                turn = self.pace.turn().await;
-            }
-            // While this one waited for its turn, another may have learnt that there is no point.
-            self.ready(ask, pool).await?;
-            let (headers, generation) = match &who {
-                Who::Credential => Box::pin(self.authenticator.headers(self, &ask.about, &url)).await?,
-                Who::Given(headers) => (headers.clone(), None),
+            let sent = given.is_none();
+            let (answer, generation) = match given.take() {
+                Some(given) => (Ok(given.answer), None),
+                None => {
+                    self.ready(ask, pool).await.map_err(|halt| self.rather(halt, last.take()))?;
+                    if turn.is_none() && matches!(who, Who::Credential) {
+                        turn = self.pace.turn().await;
+                    }
+                    // While this one waited for its turn, another may have learnt that there is no point.
+                    self.ready(ask, pool).await?;
+                    let (headers, generation) = match &who {
+                        Who::Credential => {
+                            Box::pin(self.authenticator.headers(self, &ask.about, &url)).await?
+                        }
+                        Who::Given(headers) => (headers.clone(), None),
+                    };
+                    self.pace.slot(self.clock, ask.about.cost).await;
+                    (self.send(ask, &url, headers).await, generation)
+                }
             };
-            self.pace.slot(self.clock, ask.about.cost).await;
-            let answer = self.send(ask, &url, headers).await;
             if answer.is_ok() {
                 self.pace.open();
             }
@@ -214,8 +219,10 @@ impl<'a> Session<'a> {
                 Err(Failed::Net(error)) => return Err(Halt::Fault(self.unanswered(ask, error))),
             };
             let now = self.clock.now();
-            self.pace.learn(pool, &answer.headers, now);
-            self.watch.learn(self, ask, &answer.headers);
+            if sent {
+                self.pace.learn(pool, &answer.headers, now);
+                self.watch.learn(self, ask, &answer.headers);
+            }
             let (status, headers) = (answer.status, answer.headers.clone());
             let yardstick = Yardstick {
                 rules: ask.rules,
@@ -224,6 +231,7 @@ impl<'a> Session<'a> {
                 conditional: ask.etag.is_some(),
                 limited: self.pace.says_limited(&headers),
             };
+            let copy = (ask.readers > 1).then(|| Kept { answer: answer.clone(), url: url.clone() });
             let Verdict { meaning, vendor_message } = judge(&yardstick, &url, answer, &self.scrub);
             let told = |mut fault: Box<Fault>| {
                 fault.status = Some(status.as_u16());
@@ -245,6 +253,7 @@ impl<'a> Session<'a> {
             match meaning {
                 Means::Value(json) => {
                     self.accepted(&who);
+                    *kept = copy;
                     return Ok(Answered::Value(Box::new(Reply { json, headers, url })));
                 }
                 Means::Absent => {
@@ -485,10 +494,4 @@ impl<'a> Session<'a> {
         let detail = reason.unwrap_or_else(|| "The vendor does not accept the credential".to_owned());
         self.fault(ask, FailureCause::Credentials, Rung::Http, detail)
     }
-}
-
-/// Why nothing came back.
-enum Failed {
-    Spent(Box<Fault>),
-    Net(NetError),
 }

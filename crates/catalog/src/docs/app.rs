@@ -194,13 +194,19 @@ fn kind(kind: &AuthKind) -> &'static str {
 
 /// What a scan sends: fixed requests, listings, and fan-outs, which are the part that grows.
 fn cost(out: &mut String, app: &App) {
-    out.push_str("\n## What a scan sends\n\nOf alternatives only the first that is answered; authentication comes on top.\n\n");
+    out.push_str("\n## What a scan sends\n\nOf alternatives only the first that is answered, and what several datasets ask word for word once; authentication \
+         comes on top.\n\n");
     let mut rows = Vec::new();
     for scan in app.supported() {
         let (mut single, mut listings, mut walks) = (0, 0, Vec::new());
+        let mut sent: Vec<&crate::manifest::Request> = Vec::new();
         for dataset in app.datasets_of(scan) {
             let first = dataset.requests.first().map(|r| r.spec.alternative.as_str()).unwrap_or_default();
             for request in dataset.requests.iter().filter(|r| r.spec.alternative == first) {
+                if sent.iter().any(|other| other.asks_the_same(&request.spec)) {
+                    continue;
+                }
+                sent.push(&request.spec);
                 match &request.spec.for_each {
                     Some(each) => {
                         let what = if each.values_of.is_some() { "value" } else { "record" };

@@ -325,6 +325,7 @@ fn ask<'r>(session: &Session<'_>, method: Method, to: &Endpoint, places: &Places
         rules: [&[], &[]],
         graphql: None,
         etag: None,
+        readers: 1,
         about: About { host: to.host.clone(), template: to.path.clone(), ..About::default() },
     })
 }

@@ -151,6 +151,7 @@ pub(crate) struct Bounds<'a> {
 }
 
 /// One answer, whole.
+#[derive(Clone)]
 pub(crate) struct Answer {
     /// Status code.
     pub(crate) status: StatusCode,

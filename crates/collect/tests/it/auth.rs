@@ -140,7 +140,7 @@ async fn refusals_of_the_token_endpoint_are_about_the_credential() {
 
 #[tokio::test]
 async fn one_refusal_ends_the_attempts_of_a_run() {
-    let datasets: String = (0..8).map(|n| listing(&format!("d{n}"), r#"{ path = "/items" }"#, "")).collect();
+    let datasets = listings(8);
     let app = app(&manifest(&datasets));
     let server = Server::start(|_| error(401, "Bad credentials")).await;
     let done = run(&app, &server).await;

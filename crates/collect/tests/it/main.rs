@@ -16,6 +16,7 @@ mod preflight;
 mod resolve;
 mod secrets;
 mod session;
+mod shared;
 mod support;
 mod throttle;
 mod tls;

@@ -147,7 +147,7 @@ async fn answers_are_bounded_after_decompression() {
 
 #[tokio::test]
 async fn a_run_has_a_budget_of_bytes_and_requests() {
-    let datasets: String = (0..6).map(|n| listing(&format!("d{n}"), r#"{ path = "/items" }"#, "")).collect();
+    let datasets = listings(6);
     let big = || {
         let name = "x".repeat(400 << 10);
         json(json!([{ "id": 1, "name": name }]))
@@ -171,7 +171,7 @@ async fn a_run_has_a_budget_of_bytes_and_requests() {
 
 #[tokio::test]
 async fn a_network_that_never_answered_is_not_asked_again_and_again() {
-    let datasets: String = (0..6).map(|n| listing(&format!("d{n}"), r#"{ path = "/items" }"#, "")).collect();
+    let datasets = listings(6);
     let app = app(&manifest(&datasets));
     let clock = TestClock::default();
     let target = target_at(&app, "http://127.0.0.1:1");

@@ -130,7 +130,7 @@ async fn a_session_is_begun_anew_before_its_cookie_ends() {
 
 #[tokio::test]
 async fn a_refused_sign_in_is_about_the_credential_and_is_not_repeated() {
-    let datasets: String = (0..6).map(|n| listing(&format!("d{n}"), r#"{ path = "/items" }"#, "")).collect();
+    let datasets = listings(6);
     let app = app(&format!("{HEAD}[[auth]]\nid = \"a\"\ntitle = \"A\"\n{SESSION}\n{datasets}"));
     for (answer, told) in [
         (error(401, "Wrong password"), Some(401)),

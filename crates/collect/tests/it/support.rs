@@ -251,6 +251,12 @@ field = [{{ name = "id", type = "int" }}, {{ name = "name", type = "string" }}]
     )
 }
 
+/// So many of them, each asking for something else: the same would be sent once.
+pub(crate) fn listings(count: usize) -> String {
+    let request = |n| format!(r#"{{ path = "/items", query = {{ of = "{n}" }} }}"#);
+    (0..count).map(|n| listing(&format!("d{n}"), &request(n), "")).collect()
+}
+
 pub(crate) fn target(app: &Arc<App>, server: &Server) -> Target {
     target_at(app, &server.url)
 }

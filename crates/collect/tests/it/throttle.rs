@@ -99,7 +99,7 @@ async fn nothing_is_sent_inside_a_vendors_back_off() {
 
 #[tokio::test]
 async fn our_own_pace_holds_after_the_burst() {
-    let datasets: String = (0..6).map(|n| listing(&format!("d{n}"), r#"{ path = "/items" }"#, "")).collect();
+    let datasets = listings(6);
     let app = app(&manifest(&format!("[throttle]\nper_second = 2\nburst = 3\n{datasets}")));
     let server = after(0, ok()).await;
     let done = run(&app, &server).await;
@@ -147,7 +147,7 @@ async fn our_own_pace_by_second_by_minute_and_by_cost() {
 
 #[tokio::test]
 async fn no_more_requests_at_once_than_the_vendor_likes() {
-    let datasets: String = (0..12).map(|n| listing(&format!("d{n}"), r#"{ path = "/items" }"#, "")).collect();
+    let datasets = listings(12);
     for most in [1, 3] {
         let app = app(&manifest(&format!("[throttle]\nconcurrency = {most}\n{datasets}")));
         let (now, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
