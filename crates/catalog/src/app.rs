@@ -1,5 +1,6 @@
 //! One application, loaded: its manifest with everything in it that can be prepared once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,9 +34,9 @@ pub struct App {
     /// What the admin does at the vendor before onboarding, as safe HTML.
     pub onboarding_html: String,
     /// The same as it was written.
-    pub onboarding_markdown: String,
+    pub onboarding_markdown: Cow<'static, str>,
     /// What is knowingly not read or judged, with the reasons (`left-out.md`); empty where there is no such file.
-    pub left_out_markdown: String,
+    pub left_out_markdown: Cow<'static, str>,
 }
 
 /// One dataset, prepared.

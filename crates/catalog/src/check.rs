@@ -1,5 +1,6 @@
 //! Checks: true/false questions about records, each with its reasons, remedy and examples.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -105,9 +106,9 @@ pub struct Remedy {
     /// The vendor's page where it is mended: `{console}`, settings and fields of the record.
     pub link: Option<Template>,
     /// Why it matters, as it was written.
-    pub why_markdown: String,
+    pub why_markdown: Cow<'static, str>,
     /// The steps, as they were written.
-    pub steps_markdown: String,
+    pub steps_markdown: Cow<'static, str>,
 }
 
 impl Remedy {
@@ -141,7 +142,7 @@ pub struct Example {
     /// What the check must say.
     pub expected: Outcome,
     /// Its JSON as it was written.
-    pub text: Box<str>,
+    pub text: Cow<'static, str>,
     /// Where it stands in the file: the line of its first brace, from 1.
     pub line: usize,
 }

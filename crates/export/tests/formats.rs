@@ -32,7 +32,7 @@ impl World {
             instance: "0190-instance".into(),
             finding: "01890a5d-ac96-774b-bcce-b302099a8057".into(),
             evidence: vec![Evidence {
-                field: "two_factor".to_owned(),
+                field: "two_factor".into(),
                 value: (&json!({ "$unknown": true })).into(),
                 dataset: "members".into(),
                 request: "GET https://api.github.com/orgs/acme/members".into(),

@@ -36,7 +36,7 @@ fn peak(findings: usize, catalog: &catalog::Catalog) -> usize {
     for number in 0..findings {
         let resource = format!("repository-{number}");
         let evidence = [Evidence {
-            field: "classic".to_owned(),
+            field: "classic".into(),
             value: (&json!(null)).into(),
             dataset: "branches".into(),
             request: "POST https://api.github.com/graphql".into(),

@@ -252,3 +252,30 @@ async fn the_doctor_finds_what_is_wrong() {
     parapet(bench.folder.path(), &[], &["key", "new", "parapet.key"]).ended(0);
     bench.run(&["doctor"]).ended(2).says(&["\u{2713} sealing key: readable", "\u{2717} database: "]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_restored_elsewhere_and_goes_on() {
+    let bench = Bench::new().await;
+    bench.add("Directory").ended(0);
+    bench
+        .run(&["backup", "--output", "kept"])
+        .ended(0)
+        .says(&["rows to kept", "worth nothing without the sealing key"]);
+    bench
+        .run(&["backup", "--output", "kept"])
+        .ended(2)
+        .says(&["kept exists already; a backup is never overwritten"]);
+    let folder = bench.folder.path();
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(folder.join("kept")).expect("there").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600, "for its user alone");
+    assert!(!folder.join("kept.unfinished").exists());
+    bench.run(&["restore", "--input", "kept"]).ended(2).says(&["The database is not empty"]);
+    bench.run(&["restore", "--input", "nowhere"]).ended(2).says(&["nowhere cannot be read"]);
+    let elsewhere = format!("database = \"sqlite:elsewhere.db\"\n{CONFIG}");
+    std::fs::write(folder.join("parapet.toml"), elsewhere).expect("written");
+    bench.run(&["restore", "--input", "kept"]).ended(0).says(&["Restored", "Everyone has to sign in again"]);
+    bench.run(&["app", "list"]).ended(0).says(&["Directory"]);
+    bench.run(&["doctor"]).ended(0);
+}

@@ -34,6 +34,8 @@ fn every_command_explains_itself_with_examples() {
         &["findings", "export"],
         &["key", "new"],
         &["doctor"],
+        &["backup"],
+        &["restore"],
         &["digest", "preview"],
     ] {
         let mut arguments = command.to_vec();

@@ -1,5 +1,6 @@
 //! One application's folder.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -123,8 +124,8 @@ fn manifest(
         checks: Vec::new(),
         scopes: BTreeMap::new(),
         onboarding_html: String::new(),
-        onboarding_markdown: String::new(),
-        left_out_markdown: String::new(),
+        onboarding_markdown: Cow::default(),
+        left_out_markdown: Cow::default(),
     };
     Some((app, used))
 }
@@ -134,7 +135,7 @@ fn scopes(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> BTreeMap<Stri
     tables::scopes(&source, errors)
 }
 
-fn onboarding(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> (String, String) {
+fn onboarding(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> (Cow<'static, str>, String) {
     let path = format!("apps/{id}/onboarding.md");
     let Some(source) = files.get(&path) else {
         errors.push(LoadError {
@@ -145,16 +146,16 @@ fn onboarding(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> (String, 
             remedy: "Write what the admin does at the vendor: where to click, which permissions to give"
                 .to_owned(),
         });
-        return (String::new(), String::new());
+        return (Cow::default(), String::new());
     };
     markdown::check(&source, 0..source.text.len(), errors);
-    (source.text.to_string(), markdown::html(&source.text))
+    (source.kept(&source.text), markdown::html(&source.text))
 }
 
-fn left_out(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> String {
-    let Some(source) = files.get(&format!("apps/{id}/left-out.md")) else { return String::new() };
+fn left_out(files: &Files, id: &str, errors: &mut Vec<LoadError>) -> Cow<'static, str> {
+    let Some(source) = files.get(&format!("apps/{id}/left-out.md")) else { return Cow::default() };
     markdown::check(&source, 0..source.text.len(), errors);
-    source.text.to_string()
+    source.kept(&source.text)
 }
 
 /// Files that nothing reads are mistakes: a check in the wrong folder would be silently missing.

@@ -163,7 +163,11 @@ pub(crate) fn load(
         controls: front.controls,
         says,
         unknown,
-        remedy: Remedy { link, why_markdown: body.why, steps_markdown: body.steps },
+        remedy: Remedy {
+            link,
+            why_markdown: source.kept(&body.why),
+            steps_markdown: source.kept(&body.steps),
+        },
         reads,
         types,
         lifecycle: front.lifecycle,

@@ -46,7 +46,7 @@ pub(crate) fn read(
         match given(&block.text, facts) {
             Ok(_) => examples.push(Example {
                 expected: block.expected,
-                text: block.text.trim().into(),
+                text: source.kept(block.text.trim()),
                 line: source.line(block.offset),
             }),
             Err((offset, message, remedy)) => {

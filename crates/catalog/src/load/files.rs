@@ -1,5 +1,6 @@
 //! Where the files come from: embedded in the binary, or a folder of the operator's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,13 @@ impl Source {
             message: message.into(),
             remedy: remedy.into(),
         }
+    }
+
+    /// A part of the text, to be kept: as it lies in the binary where it does, so that it is not held a second time.
+    pub(crate) fn kept(&self, part: &str) -> Cow<'static, str> {
+        let embedded = EMBEDDED.get_file(&self.file).and_then(|file| file.contents_utf8());
+        let place = embedded.and_then(|text| text.find(part).and_then(|at| text.get(at..at + part.len())));
+        place.map_or_else(|| Cow::Owned(part.to_owned()), Cow::Borrowed)
     }
 
     /// The line of a byte offset, from 1.
