@@ -81,7 +81,8 @@ fn new_key(folder: &Path) -> String {
     std::fs::read_to_string(key).expect("a key")
 }
 
-/// Starts a server with key and SQLite database in this folder, and waits until it says something: what it says.
+/// Starts a server with key and SQLite database in this folder, and waits until it answers: the line of its log that says
+/// where.
 fn serve(folder: &Path) -> (Child, String) {
     let config = folder.join("parapet.toml");
     let text = format!(
@@ -93,14 +94,16 @@ fn serve(folder: &Path) -> (Child, String) {
     let mut server = Command::new(BINARY)
         .args(["serve", "--config"])
         .arg(&config)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("the server starts");
-    let mut line = String::new();
-    let out = server.stdout.take().expect("piped");
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("the server speaks");
-    (server, line)
+    let mut log = std::io::BufRead::lines(std::io::BufReader::new(server.stderr.take().expect("piped")));
+    let answers = log.by_ref().map_while(Result::ok).find(|line| line.contains("Parapet answers"));
+    let answers = answers.expect("the server says where it answers");
+    // What nobody reads would stop the server once the pipe is full.
+    std::thread::spawn(move || log.for_each(drop));
+    (server, answers)
 }
 
 /// A line of `/proc/PID/status` in megabytes (10^6 bytes); 0 when the process is gone.
