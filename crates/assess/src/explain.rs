@@ -308,7 +308,7 @@ impl Explainer<'_> {
 const NAMED: usize = 3;
 
 /// Why a check was not asked about a record.
-fn not_asked(evaluation: &Evaluation) -> String {
+pub(crate) fn not_asked(evaluation: &Evaluation) -> String {
     let facts: Vec<String> = evaluation
         .decided_by
         .iter()

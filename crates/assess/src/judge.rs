@@ -13,7 +13,7 @@ use model::time::Timestamp;
 use model::value::{Record, Value};
 
 use crate::canonical::Canonicals;
-use crate::explain::{Explained, Explainer};
+use crate::explain::{Explained, Explainer, not_asked};
 use crate::judge::table::{Table, Whole, table};
 use crate::reading::Reading;
 use crate::{Detail, Prior};
@@ -248,6 +248,12 @@ impl Asker<'_> {
             Some(when) if when.truth() != Truth::True => when,
             _ => self.pass.eval(Some(record)),
         };
+        if outcome == Outcome::NotApplicable && detail == Detail::Findings {
+            // Known not to be in question, of most records by most checks: counted like a pass, with the reason.
+            asked.count(outcome, 1, Some(&not_asked(&evaluation)), &[]);
+            self.looked(asked, name, Looked::Settled);
+            return;
+        }
         let Explained { outcome, says, reason, evidence, needs } =
             self.explain.explain(outcome, &evaluation, table.shape, record, name);
         self.looked(

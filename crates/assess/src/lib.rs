@@ -92,9 +92,9 @@ pub struct Emptied {
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
-    /// Everything but passes, which are only counted.
+    /// What fails and what could not be judged. Passes, and records that a check is known not to ask about, are counted.
     Findings,
-    /// Passes too, with their evidence.
+    /// Every answer, with its evidence.
     All,
 }
 
@@ -107,8 +107,8 @@ pub struct Assessment {
     pub fault: Option<Fault>,
     /// Datasets that were not read, or not wholly.
     pub gaps: Vec<Gap>,
-    /// Answers about records, by check, each (check, resource) once: failures, inconclusive and not applicable ones; with
-    /// [`Detail::All`] passes too.
+    /// Answers about records, by check, each (check, resource) once: failures, and what could not be judged or does not
+    /// exist in this plan; with [`Detail::All`] also passes and what a check does not ask about.
     pub results: Vec<CheckResult>,
     /// One for every check of the scan.
     pub tallies: Vec<CheckTally>,

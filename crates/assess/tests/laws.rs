@@ -3,11 +3,12 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use assess::{Assessment, Detail};
 use common::{Run, fault};
 use model::dataset::Availability;
-use model::finding::Outcome;
+use model::finding::{CheckResult, Outcome};
 use model::scan::{FailureCause as Cause, RunOutcome, ScanKind};
 use model::value::Value;
 use proptest::prelude::*;
@@ -147,6 +148,18 @@ proptest! {
         });
         prop_assert_eq!(less.outcome == RunOutcome::Succeeded, !lacks);
         prop_assert_eq!(less.fault.is_some(), lacks);
+        // Saying less says nothing else: what is counted only is what passes and what is not asked about.
+        part.detail = Detail::Findings;
+        let short = part.assess();
+        let open = |r: &&CheckResult| {
+            r.outcome != Outcome::Pass && !(r.outcome == Outcome::NotApplicable && r.says.starts_with("does not apply"))
+        };
+        let told = |results: &[CheckResult]| -> BTreeMap<_, _> {
+            results.iter().filter(open).map(|r| ((r.check.clone(), Arc::clone(&r.resource)), r.clone())).collect()
+        };
+        prop_assert_eq!(told(&short.results).len(), short.results.len());
+        prop_assert_eq!(told(&short.results), told(&less.results));
+        prop_assert_eq!((&short.tallies, &short.resolved, &short.stale), (&less.tallies, &less.resolved, &less.stale));
         // Whatever stays open of a finding is marked.
         for (id, check, resource) in &part.open {
             let fails = less.results.iter().any(|r| r.check == *check && *r.resource == **resource && r.outcome == Outcome::Fail);

@@ -55,7 +55,6 @@ fn checks_over_accounts_answer_with_their_source() {
         answers(&assessment),
         [
             "account-factor bob: fail: bob@acme can sign in without a second factor",
-            "account-factor cyd: not_applicable: does not apply: state is \"suspended\"",
             "account-factor gus: inconclusive: it is not known whether gus has a second factor: second_factor is not known",
         ]
     );

@@ -162,9 +162,10 @@ async fn explain(
     if results.is_empty() {
         match resource {
             Some(name) => say(&format!(
-                "{name} is not among the stored results: it passes, or is not there. Passes keep no evidence."
+                "{name} is not among the stored results: it passes, the check does not ask about it, or it is not there. \
+                 Neither keeps evidence."
             )),
-            None => say("Passes keep no evidence."),
+            None => say("What passes, and what the check does not ask about, keeps no evidence."),
         }
     }
     for result in &results {

@@ -123,16 +123,15 @@ pub(crate) async fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(exit_code(&report, args.fail_on)))
 }
 
-/// Passes are most of what a scan finds out: they are kept only where they are written.
+/// Passes, and what a check does not ask about, are most of what a scan finds out: they are kept only where they are written.
 fn detail(format: Format, outcomes: &[Outcome]) -> Detail {
-    let passes = match format {
+    let asked = || outcomes.iter().any(|outcome| matches!(outcome, Outcome::Pass | Outcome::NotApplicable));
+    let all = match format {
         Format::Table => false,
-        Format::Csv => outcomes.contains(&Outcome::Pass),
-        Format::Json | Format::Ocsf | Format::Sarif => {
-            outcomes.is_empty() || outcomes.contains(&Outcome::Pass)
-        }
+        Format::Csv => asked(),
+        Format::Json | Format::Ocsf | Format::Sarif => outcomes.is_empty() || asked(),
     };
-    if passes { Detail::All } else { Detail::Findings }
+    if all { Detail::All } else { Detail::Findings }
 }
 
 /// What names the tenant before the vendor has.
