@@ -76,6 +76,9 @@ struct Asked {
 /// Reasons in the words of the tally, and how many records have them.
 type Reasons = BTreeMap<Arc<str>, u64>;
 
+/// Reasons why a check does not apply are told apart up to here; then those that a single record has are let go.
+const MOST_REASONS: usize = 256;
+
 /// Asks all checks of the scan.
 pub(crate) fn all(
     reading: &Reading<'_>,
@@ -335,10 +338,12 @@ impl Asked {
         }
         let reason = reason?;
         let reasons = if outcome == Outcome::Inconclusive { &mut self.doubts } else { &mut self.exempt };
-        let reason =
-            reasons.get_key_value(reason).map_or_else(|| reason.into(), |(reason, _)| Arc::clone(reason));
-        *reasons.entry(Arc::clone(&reason)).or_default() += records;
-        Some(reason)
+        let kept = remember(reasons, reason, records);
+        if outcome == Outcome::NotApplicable && reasons.len() > MOST_REASONS {
+            // The tally tells the most frequent reason. One that quotes what only this record has is not going to be it.
+            reasons.retain(|told, records| *records > 1 || Arc::ptr_eq(told, &kept));
+        }
+        Some(kept)
     }
 
     /// What the answer before rests on, where this one rests on the same.
@@ -402,6 +407,13 @@ impl Asked {
     }
 }
 
+/// Counts records under a reason; gives back the text that stands for all the same.
+fn remember(reasons: &mut Reasons, reason: &str, records: u64) -> Arc<str> {
+    let kept = reasons.get_key_value(reason).map_or_else(|| reason.into(), |(kept, _)| Arc::clone(kept));
+    *reasons.entry(Arc::clone(&kept)).or_default() += records;
+    kept
+}
+
 /// An answer of a check that says nothing yet, about nothing.
 fn blank(check: &Check, over: Arc<str>) -> CheckResult {
     CheckResult {
@@ -424,5 +436,27 @@ const fn grave(outcome: Outcome) -> u8 {
         Outcome::Pass => 1,
         Outcome::Inconclusive => 2,
         Outcome::Fail => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_frequent_reason_is_told_among_thousands_that_one_record_has() {
+        let loaded = catalog::Catalog::builtin().catalog;
+        let check =
+            loaded.apps.values().flat_map(|app| &app.checks).next().expect("the catalogue has checks");
+        let mut asked = Asked::new(check);
+        for n in 0..3_000 {
+            let own = format!("does not apply: id is {n}");
+            let reason = if n % 100 < 2 { "does not apply: state is \"suspended\"" } else { &own };
+            asked.count(Outcome::NotApplicable, 1, Some(reason), &[]);
+        }
+        assert_eq!(asked.tally.not_applicable, 3_000);
+        assert!(asked.exempt.len() <= MOST_REASONS, "{}", asked.exempt.len());
+        let most = asked.exempt.iter().max_by_key(|(_, records)| **records).expect("reasons");
+        assert_eq!((&**most.0, *most.1), ("does not apply: state is \"suspended\"", 60));
     }
 }

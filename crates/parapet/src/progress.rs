@@ -41,7 +41,8 @@ impl Line {
         parts.into_iter().map(|part| serde_json::from_slice(&part?)).collect()
     }
 
-    pub(crate) fn finish(&self) {
+    /// The run is over: the line goes, and with it what was kept of what was read.
+    pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
     }
 }
