@@ -1,8 +1,9 @@
 // The health of scans as people see it: from the tile to the gear, and one application through Up, Unhealthy, Down,
 // Reauthenticate, Scanning and Up again.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { assertQuiet, launch, open, signIn } from './lib/browser.mjs';
+import { assertAccessible, assertQuiet, launch, open, signIn } from './lib/browser.mjs';
 import { startDemo } from './lib/demo.mjs';
 
 const SCANS = { config: 'Config Scan', accounts: 'Risky Account Scan', plugins: '3rd Party Plugins Scan' };
@@ -159,6 +160,50 @@ test('Up, Unhealthy, Down, Reauthenticate, Scanning, Up', async (t) => {
     assert.ok(await runs('config') >= failures.config + 4, 'runs are missing from the log');
     await page.goto(`${demo.url}${acme.address}/history`);
     assert.match(await page.locator('main').innerText(), /failed/i);
+  });
+
+  await t.test('the bar tells today, by sight, by pointer and by keyboard', async () => {
+    const bars = page.locator('svg.health-bar');
+    const title = (bar) => bar.locator('rect').last().locator('title').textContent();
+    assert.equal(await bars.count(), 1 + Object.keys(SCANS).length, 'one bar for the application and one for each scan');
+    const config = page.getByRole('figure').filter({ has: page.getByRole('img', { name: /^Config Scan, last/ }) }).first();
+    // What the pointer is told over today's cell. Its worst was Down, which reads without colour, too.
+    const today = await title(config.locator('svg.health-bar'));
+    assert.match(today, /^\d{4}-\d{2}-\d{2}: Down; .*failed/);
+    const cell = config.locator('rect').last();
+    const [bar, drawn] = [await config.locator('svg').boundingBox(), await cell.boundingBox()];
+    assert.ok(drawn.height > 3 && drawn.height < bar.height * 0.6, 'a day that is Down fills the bar like one that is Up');
+    assert.ok(drawn.width >= 3, 'a day is too narrow to point at');
+    // The same by keyboard, as a table.
+    const summary = config.locator('summary');
+    await summary.focus();
+    const outline = await summary.evaluate((it) => globalThis.getComputedStyle(it).outlineStyle);
+    assert.notEqual(outline, 'none', 'nothing shows where the keyboard is');
+    await page.keyboard.press('Enter');
+    const rows = config.getByRole('row');
+    await rows.first().waitFor();
+    const first = await rows.nth(1).innerText();
+    assert.match(`${first} ${await rows.last().innerText()}`, /Down/);
+    await assertAccessible(page, 'History with an open table');
+  });
+
+  await t.test('availability is a share of time, and lower for what was Down', async () => {
+    const facts = await page.locator('dl.facts div').filter({ hasText: /^Up, last/ }).allInnerTexts();
+    assert.ok(facts.length >= 2, `${facts}`);
+    for (const fact of facts) {
+      const share = Number(/([\d.]+) %/.exec(fact)?.[1]);
+      assert.ok(share > 0 && share < 100, `an application that was Down today: ${fact}`);
+    }
+  });
+
+  await t.test('the run log is saved as it is listed', async () => {
+    const listed = Number((await page.locator('.row-count').innerText()).replace(/\D/g, ''));
+    for (const [name, count] of [['CSV', (text) => text.trim().split('\n').length - 1], ['JSON', (text) => JSON.parse(text).length]]) {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name, exact: true }).click()]);
+      const text = await readFile(await download.path(), 'utf8');
+      assert.equal(count(text), listed, `${name}: ${text.slice(0, 300)}`);
+      assert.match(text, /failed/);
+    }
   });
 });
 

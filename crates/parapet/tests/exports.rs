@@ -61,7 +61,9 @@ fn statuses(ran: &Ran) -> Vec<u64> {
 async fn a_refused_scan_is_said_in_every_format_with_the_same_exit_code() {
     let bench = Bench::new().await;
     let refused = |format| bench.scan("wrong", &["--format", format]).ended(3).says(&["credential"]);
-    assert_eq!(refused("table").out, "", "people read it on standard error");
+    let told = refused("table")
+        .says(&["\u{2713} TLS  \u{2713} HTTP 401  \u{2717} authenticated  \u{b7} permission"]);
+    assert_eq!(told.out, "", "people read it on standard error");
     let report = refused("json").json();
     assert_eq!(report["refused"]["cause"], "credentials");
     assert!(report["refused"]["remedy"].as_str().is_some_and(|r| !r.is_empty()));

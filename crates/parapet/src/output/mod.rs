@@ -9,6 +9,8 @@ use std::path::Path;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use model::diagnosis::{Fault, Rung};
+use model::words;
 
 use crate::failure::Failure;
 
@@ -30,6 +32,31 @@ pub(crate) fn note(text: &str) {
 /// A failure.
 pub(crate) fn complain(failure: &Failure) {
     note(&clean(&failure.message));
+    if let Some(climbed) = failure.fault.as_deref().and_then(climbed) {
+        note(&clean(&climbed));
+    }
+}
+
+/// How far a request got, a mark to each rung; `None` where none was sent.
+pub(crate) fn climbed(fault: &Fault) -> Option<String> {
+    if fault.reached == Rung::NotSent {
+        return None;
+    }
+    let rung = |rung: words::LadderRung| {
+        let mark = match rung.state {
+            words::RungState::Held => '\u{2713}',
+            words::RungState::Failed => '\u{2717}',
+            words::RungState::NotReached => '\u{b7}',
+        };
+        let detail = match (rung.rung, fault.status, &fault.dataset) {
+            (Rung::Http, Some(status), _) => format!(" {status}"),
+            (Rung::Permission, ..) if !fault.needs.is_empty() => format!(" {}", fault.needs.join(", ")),
+            (Rung::Dataset, _, Some(dataset)) => format!(" {dataset}"),
+            _ => String::new(),
+        };
+        format!("{mark} {}{detail}", rung.rung.word())
+    };
+    Some(words::ladder(fault).into_iter().map(rung).collect::<Vec<_>>().join("  "))
 }
 
 /// Text to a file, or to standard output.

@@ -10,7 +10,7 @@ use model::words;
 use crate::cli::Format;
 use crate::failure::Failure;
 use crate::output::files::{self, Subject, Wanted};
-use crate::output::{File, clean, json, table};
+use crate::output::{File, clean, climbed, json, table};
 use crate::scan::{Ran, Report};
 use crate::wiring;
 
@@ -80,6 +80,9 @@ fn one(out: &mut String, app: &App, kind: ScanKind, ran: &Ran) {
     if let Some(fault) = &a.fault {
         let _ = writeln!(out, "  {}", clean(&words::fault_says(fault).plain(now)));
         let _ = writeln!(out, "  {}", clean(&words::remedy(fault, &app.manifest.name).says.plain(now)));
+        if let Some(climbed) = climbed(fault) {
+            let _ = writeln!(out, "  {}", clean(&climbed));
+        }
     }
     for gap in &a.gaps {
         let _ = writeln!(out, "  not read: {} ({})", gap.title, clean(&gap.reason));
