@@ -135,12 +135,12 @@ impl Db {
         self.0.changes.subscribe()
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and still is one that this program can work with.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it does not; [`StoreError::NewerSchema`] when another node has upgraded it beyond this program.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.0.pool.rows(crate::schema::PING, Vec::new()).await.map(drop)
+        crate::schema::still_fits(&self.0.pool).await
     }
 
     /// Waits for what is under way and closes the connections; SQLite's write-ahead log is folded into the file.

@@ -5,7 +5,7 @@ use std::fmt;
 /// A refusal or failure of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database was written by a newer Parapet.
+    /// The database was written by a newer Parapet, and says that programs as old as this one cannot work with it.
     #[error(
         "the database has schema version {found}, this Parapet knows versions up to {known}: \
          start the newer Parapet that wrote it, or restore the backup made before the upgrade"

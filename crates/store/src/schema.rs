@@ -10,7 +10,6 @@ use crate::seal::{Context, SealingKey};
 use crate::sql::{Pool, Tx, args, statements};
 
 statements! {
-    PING = "SELECT 1 AS one";
     META_GET = "SELECT value FROM meta WHERE name = $1";
     META_PUT = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     KEY_GET = "SELECT sealed FROM key_check WHERE one = 1";
@@ -29,6 +28,14 @@ const VERSIONS: [&str; 5] = [
 /// The newest version this program knows.
 pub(crate) const NEWEST: i64 = VERSIONS.len() as i64;
 
+/// The oldest program that can work beside this schema, by the newest version which it knew. A new version that only adds
+/// (tables, indexes, columns that may be left out) leaves this alone, so that nodes are upgraded one after the other;
+/// one that changes what older programs read or write raises it to itself. A test holds the texts against it.
+const OLDEST: i64 = 5;
+
+/// Where [`OLDEST`] stands in the database, for older programs to read.
+const OLDEST_NAME: &str = "schema_oldest";
+
 /// What the check value is sealed for.
 const KEY_CONTEXT: &str = "key check";
 
@@ -45,6 +52,13 @@ pub(crate) async fn upgrade(
     let mut tx = pool.begin().await?;
     dialect::lock_schema(&mut tx).await?;
     let found = begun(&mut tx).await?;
+    if found > NEWEST {
+        tracing::warn!(
+            found,
+            known = NEWEST,
+            "the database belongs to a newer Parapet; this one can still work beside it"
+        );
+    }
     // The key first: a wrong one must change nothing.
     check_key(&mut tx, key, entropy).await?;
     raise(&mut tx, found, NEWEST, now).await?;
@@ -61,20 +75,26 @@ pub(crate) async fn begun(tx: &mut Tx) -> Result<i64, StoreError> {
     found(tx).await
 }
 
-/// The version of a database that has the tables which say it.
+/// The version of a database that has the tables which say it. It may be newer than what this program knows, where it says
+/// that programs of this age can go on with it.
 pub(crate) async fn found(tx: &mut Tx) -> Result<i64, StoreError> {
-    let found = match tx.row(META_GET, args!["schema_version"]).await? {
-        None => 0,
-        Some(row) => {
-            let text: String = row.get("value")?;
-            text.parse::<i64>()
-                .map_err(|e| StoreError::unreadable(format_args!("schema version {text:?}: {e}")))?
-        }
-    };
-    if found > NEWEST {
+    let found = number(tx, "schema_version").await?.unwrap_or(0);
+    // A newer one that does not say how far back it reaches is not touched.
+    if found > NEWEST && number(tx, OLDEST_NAME).await?.is_none_or(|oldest| oldest > NEWEST) {
         return Err(StoreError::NewerSchema { found, known: NEWEST });
     }
     Ok(found)
+}
+
+async fn number(tx: &mut Tx, name: &str) -> Result<Option<i64>, StoreError> {
+    let Some(row) = tx.row(META_GET, args![name]).await? else { return Ok(None) };
+    let text: String = row.get("value")?;
+    text.parse().map(Some).map_err(|e| StoreError::unreadable(format_args!("{name} {text:?}: {e}")))
+}
+
+/// Asks the database which version it has by now: another node may have upgraded it.
+pub(crate) async fn still_fits(pool: &Pool) -> Result<(), StoreError> {
+    found(&mut pool.begin_read().await?).await.map(drop)
 }
 
 /// Brings the schema from one version to a later one.
@@ -89,6 +109,7 @@ pub(crate) async fn raise(tx: &mut Tx, from: i64, to: i64, now: Timestamp) -> Re
     }
     if from < to {
         tx.run(META_PUT, args!["schema_version", to.to_string()]).await?;
+        tx.run(META_PUT, args![OLDEST_NAME, OLDEST.min(to).to_string()]).await?;
         tx.run(META_PUT, args!["upgraded_at", now.to_string()]).await?;
     }
     Ok(())
@@ -195,4 +216,53 @@ fn kind_of(word: &str) -> Option<Kind> {
         "{bytes}" => Kind::Bytes,
         _ => return None,
     })
+}
+
+/// Whether programs of before can go on when this text has been run: nothing is taken away or made stricter, and what is
+/// added may be left out.
+#[cfg(test)]
+fn only_adds(text: &str) -> bool {
+    let code: String =
+        text.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
+    let words = |statement: &str| statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    code.split(';').map(words).filter(|statement| !statement.is_empty()).all(|statement| {
+        let column = statement.starts_with("ALTER TABLE ") && statement.contains(" ADD COLUMN ");
+        let optional = !statement.contains(" NOT NULL") || statement.contains(" DEFAULT ");
+        // An index makes nothing wrong that is missing or added, unless it forbids something.
+        statement.starts_with("CREATE TABLE ")
+            || statement.starts_with("CREATE INDEX ")
+            || statement.starts_with("DROP INDEX ")
+            || (column && optional && !statement.contains(" UNIQUE") && !statement.contains(" CHECK"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_older_programs_survive_only_add() {
+        for (version, text) in (1i64..).zip(VERSIONS).filter(|(version, _)| *version > OLDEST) {
+            assert!(only_adds(text), "version {version} does more than add: raise OLDEST to it");
+        }
+        assert!((1..=NEWEST).contains(&OLDEST));
+    }
+
+    #[test]
+    fn what_only_adds() {
+        for (text, adds) in [
+            ("CREATE TABLE a (\n    id {text} NOT NULL\n); -- a note; with DROP TABLE b", true),
+            ("ALTER TABLE a ADD COLUMN b BIGINT;", true),
+            ("ALTER TABLE a ADD COLUMN b BIGINT NOT NULL DEFAULT 1;\nCREATE INDEX c ON a (b);", true),
+            ("DROP INDEX c;", true),
+            ("ALTER TABLE a ADD COLUMN b BIGINT NOT NULL;", false),
+            ("ALTER TABLE a ADD COLUMN b BIGINT UNIQUE;", false),
+            ("ALTER TABLE a DROP COLUMN b;", false),
+            ("CREATE UNIQUE INDEX c ON a (b);", false),
+            ("CREATE INDEX c ON a (b); DROP TABLE d;", false),
+            ("UPDATE a SET b = 1;", false),
+        ] {
+            assert_eq!(only_adds(text), adds, "{text}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use std::io::{Seek as _, SeekFrom, Write as _};
 
-use store::StoreError;
+use store::{Cut, StoreError, archive, runs};
 
 use crate::support::*;
 
@@ -28,12 +28,46 @@ on_both! {
     async fn a_newer_database_is_left_alone(f: Fixture) {
         onboard(&f.db, "a", &[CONFIG]).await;
         exec(&f, "UPDATE meta SET value = '99' WHERE name = 'schema_version'").await;
+        // It does not say how far back it reaches.
+        exec(&f, "DELETE FROM meta WHERE name = 'schema_oldest'").await;
         f.db.clone().close().await;
         let address = f.address.clone();
         let Fixture { db, folder: _folder, .. } = f;
         drop(db);
         let e = refused(&address, 1).await;
         assert!(matches!(e, StoreError::NewerSchema { found: 99, .. }), "{e}");
+        assert!(e.to_string().contains("start the newer Parapet"), "{e}");
+    }
+
+    async fn nodes_survive_an_upgrade_that_only_adds_and_stop_at_one_that_does_more(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        // What a newer Parapet would have done: a column, a table, and its word that older nodes may go on.
+        exec(&f, "ALTER TABLE scans ADD COLUMN mood BIGINT NOT NULL DEFAULT 7").await;
+        exec(&f, "CREATE TABLE moods (id BIGINT PRIMARY KEY)").await;
+        exec(&f, "UPDATE meta SET value = '99' WHERE name = 'schema_version'").await;
+        let Fixture { db, address, folder } = f;
+        db.ping().await.expect("it goes on");
+        run_with(&db, &id, CONFIG, min(1), |_| {}).await;
+        db.clone().close().await;
+        drop(db);
+        let db = open(&address, 1).await.expect("it starts again");
+        run_with(&db, &id, CONFIG, min(2), |_| {}).await;
+        let log = runs::log(&db, &runs::Filter::default(), Cut::first(10)).await.unwrap();
+        assert_eq!(log.rows.len(), 2, "and works");
+        // A copy made by a program that does not know all tables would lack some.
+        let mut file = Vec::new();
+        let e = archive::back_up(&address, min(3), &mut file).await.expect_err("no backup");
+        assert!(matches!(e, StoreError::NewerSchema { found: 99, .. }), "{e}");
+
+        let f = Fixture { db, address, folder };
+        exec(&f, "UPDATE meta SET value = '99' WHERE name = 'schema_oldest'").await;
+        let e = f.db.ping().await.expect_err("a node that is under way notices");
+        assert!(matches!(e, StoreError::NewerSchema { found: 99, .. }), "{e}");
+        f.db.clone().close().await;
+        let Fixture { db, address, folder: _folder } = f;
+        drop(db);
+        let e = refused(&address, 1).await;
+        assert!(e.to_string().contains("schema version 99"), "{e}");
         assert!(e.to_string().contains("start the newer Parapet"), "{e}");
     }
 
