@@ -62,7 +62,6 @@ impl<'a> Tracker<'a> {
         let Context { db, clock, config, .. } = self.context;
         let mut changes = db.changes();
         let mut told = None;
-        let mut expires_at = self.held.expires_at;
         let mut renewed_at = clock.now();
         loop {
             let asked = tokio::select! {
@@ -76,14 +75,13 @@ impl<'a> Tracker<'a> {
                 continue;
             }
             match scans::renew(db, self.held, now, config.lease, progress).await {
-                Ok(Renewed::Held { expires_at: until }) => {
-                    (told, renewed_at, expires_at) = (Some(progress), now, until);
-                }
+                Ok(Renewed::Held { .. }) => (told, renewed_at) = (Some(progress), now),
                 Ok(Renewed::Cancelled) => return Stop::Cancelled,
                 Ok(Renewed::Lost) => return Stop::Lost,
                 Err(error) => {
                     tracing::warn!(run = %self.held.run, %error, "the lease could not be renewed");
-                    if now >= expires_at {
+                    // By this process's own clock: the lease's end is told by the database's, which may differ.
+                    if now >= renewed_at + config.lease {
                         return Stop::Lost;
                     }
                 }

@@ -28,7 +28,8 @@ use crate::{credential, recheck, upkeep, worker};
 const HOLD_OFF: Duration = Duration::seconds(15);
 /// How long a re-check that learned nothing is left alone.
 const RECHECK_HOLD_OFF: Duration = Duration::hours(1);
-/// How often the database is asked for leases and exceptions that have expired.
+/// How often the database is asked for leases and exceptions that have expired, at most; shorter leases are looked for
+/// sooner.
 const EXPIRY_EVERY: Duration = Duration::seconds(30);
 /// How often everything is read again where other nodes may change it.
 const RELOAD_EVERY: Duration = Duration::minutes(1);
@@ -190,7 +191,7 @@ impl Ticker {
             self.reload().await?;
         }
         if self.expiry_at <= now {
-            self.expiry_at = now + EXPIRY_EVERY;
+            self.expiry_at = now + EXPIRY_EVERY.min(Duration(self.context.config.lease.0 / 2));
             let expired = findings::expire_exceptions(&self.context.db, now).await?;
             if expired > 0 {
                 tracing::info!(expired, "exceptions have ended; their findings are open again");
@@ -282,6 +283,7 @@ impl Ticker {
     async fn hear(&mut self, change: Result<Change, RecvError>) -> bool {
         let heard = match change {
             Ok(Change { instance: Some(instance), what }) if matters(what) => self.refresh(&instance).await,
+            Ok(change) if may_have_missed(&change) => self.reload().await,
             Ok(_) => return false,
             Err(RecvError::Lagged(_)) => self.reload().await,
             // The database is closed: there is nothing left to do but to be drained.
@@ -301,6 +303,7 @@ impl Ticker {
                 Ok(Change { instance: Some(instance), what }) if matters(what) => {
                     touched.insert(instance);
                 }
+                Ok(change) if may_have_missed(&change) => return self.reload().await,
                 Ok(_) => {}
                 Err(TryRecvError::Lagged(_)) => return self.reload().await,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
@@ -344,6 +347,11 @@ impl Ticker {
 /// Whether the due-table may have changed by it.
 const fn matters(what: What) -> bool {
     matches!(what, What::Instance | What::Removed | What::Scan(_))
+}
+
+/// Whether this node may have been cut off from what others changed ([`What::Administration`]).
+fn may_have_missed(change: &Change) -> bool {
+    change.instance.is_none() && change.what == What::Administration
 }
 
 fn known(row: &InstanceWithScans) -> Known {

@@ -14,7 +14,7 @@ use model::view::{InstanceRef, Mark, SeverityCounts, Shell};
 use store::directories::Kept;
 use store::instances::InstanceWithScans;
 use store::numbers::Numbers;
-use store::{Change, What};
+use store::{Backend, Change, What};
 use tokio::sync::broadcast;
 
 use crate::refusal::{Result, internal, not_found};
@@ -157,11 +157,30 @@ impl Fleet {
     }
 }
 
+/// How often everything is read again where other nodes change it: one that was killed between a commit and its word of
+/// it has told nobody.
+const LOOK_EVERY: Duration = Duration::minutes(1);
+
 /// Follows the store's change feed until the last [`Ops`] is gone.
 pub(crate) fn follow(inner: Weak<Inner>, mut feed: broadcast::Receiver<Change>) {
+    let Some(ops) = inner.upgrade() else { return };
+    let clock = (ops.db.backend() == Backend::Postgresql).then(|| Arc::clone(&ops.clock));
+    drop(ops);
     tokio::spawn(async move {
+        let mut looked_at = clock.as_ref().map(|clock| clock.now());
         loop {
-            let change = feed.recv().await;
+            let change = match (&clock, &mut looked_at) {
+                (Some(clock), Some(looked_at)) => tokio::select! {
+                    change = feed.recv() => change,
+                    () = clock.sleep(*looked_at + LOOK_EVERY - clock.now()) => {
+                        *looked_at = clock.now();
+                        let Some(inner) = inner.upgrade() else { return };
+                        Ops(inner).look_again().await;
+                        continue;
+                    }
+                },
+                _ => feed.recv().await,
+            };
             let Some(inner) = inner.upgrade() else { return };
             let ops = Ops(inner);
             let (refreshed, instance) = match change {
@@ -182,6 +201,24 @@ pub(crate) fn follow(inner: Weak<Inner>, mut feed: broadcast::Receiver<Change>) 
 }
 
 impl Ops {
+    /// Reads all instances afresh, and tells the pages of those that are not as they were known.
+    async fn look_again(&self) {
+        let before: BTreeMap<InstanceId, Arc<Member>> =
+            self.0.fleet.all().into_iter().map(|member| (member.id().clone(), member)).collect();
+        // The refusal has been logged where it arose; the old entries stay, and their statuses age into overdue.
+        if self.reload_fleet().await.is_err() {
+            return;
+        }
+        let after = self.0.fleet.all();
+        let gone = before.keys().any(|id| self.0.fleet.get(id).is_none());
+        let changed =
+            |member: &&Arc<Member>| before.get(member.id()).is_none_or(|known| known.row != member.row);
+        let changed = after.iter().filter(changed).map(|member| Some(member.id().clone()));
+        for instance in changed.chain(gone.then_some(None)) {
+            let _no_listener = self.0.changed.send(Changed { instance });
+        }
+    }
+
     /// Reads all instances afresh.
     pub(crate) async fn reload_fleet(&self) -> Result<()> {
         let rows = store::instances::all(self.db()).await.map_err(internal)?;
