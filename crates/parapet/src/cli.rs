@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::finding::{FindingState, Outcome, Severity};
 use model::scan::ScanKind;
-pub(crate) use running::{BackupArgs, DigestCommand, DoctorArgs, KeyCommand, RestoreArgs};
+pub(crate) use running::{BackupArgs, DigestCommand, DoctorArgs, KeyCommand, RestoreArgs, ServeArgs};
 use values::{kind, outcome, pair, severity, state};
 
 /// Self-hosted SaaS security posture management.
@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Scan one application now and print what was found
     Scan(ScanArgs),
-    /// Run the server: pages, scheduler and workers
+    /// Run the server: pages, scheduler and workers, or one of them
     Serve(ServeArgs),
     /// Run everything on simulated applications; nothing to configure
     Demo(DemoArgs),
@@ -242,38 +242,6 @@ pub(crate) struct ConfigArgs {
     /// Configuration file (TOML); without one: parapet.db and parapet.key in this folder
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  parapet key new parapet.key && parapet serve
-  parapet serve --config /etc/parapet/parapet.toml
-  PARAPET_SEALING_KEY=$(cat key) parapet serve --listen 127.0.0.1:9000
-
-The configuration file, all of it optional:
-  listen = \"127.0.0.1:8080\"
-  public_url = \"https://parapet.example.com\"     https marks the session cookie Secure; vendors send browsers back here
-  database = \"sqlite:parapet.db\"                 or postgres://user@host/name
-  sealing_key_file = \"parapet.key\"
-  catalog = [\"/etc/parapet/catalog\"]
-  [allow_post]
-  hub = [\"/search\"]                             where POST only reads, for these folders
-  [outbound]
-  allow_private = [\"git.corp.example\"]
-  allow_loopback_http = true                     plain http, to this machine only
-  proxy = \"http://proxy.corp.example:3128\"
-  ca_file = \"/etc/ssl/corp.pem\"
-  [engine]
-  workers = 8
-  [metrics]
-  listen = \"127.0.0.1:9464\"                      for Prometheus; elsewhere with a token only
-  token_file = \"/etc/parapet/metrics.token\"")]
-pub(crate) struct ServeArgs {
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-    /// Address to listen on, instead of the configuration's
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,7 @@ pub(crate) struct Config {
     /// Paths to which applications of these folders may send POST requests, by application.
     pub(crate) allow_post: AllowedPosts,
     pub(crate) outbound: Outbound,
+    pub(crate) node: Node,
     pub(crate) engine: Engine,
     pub(crate) metrics: Metrics,
     pub(crate) mail: Mail,
@@ -86,16 +87,58 @@ pub(crate) struct Metrics {
     pub(crate) token_file: Option<PathBuf>,
 }
 
+/// This process among others on the same database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Node {
+    pub(crate) role: Role,
+    /// Its name in logs and on leases; by default the machine's, where the environment tells it.
+    pub(crate) name: Option<String>,
+    /// How long pages go on after the process was told to stop, while `/readyz` already says so: the time a load balancer
+    /// takes to notice.
+    pub(crate) linger_seconds: u32,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { role: Role::Both, name: None, linger_seconds: 0 }
+    }
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    /// Pages; it neither scans nor tells anybody.
+    Web,
+    /// Scans, digests and alerts; of pages only those that say how it is.
+    Worker,
+    /// Everything.
+    Both,
+}
+
+impl Role {
+    pub(crate) const fn serves_pages(self) -> bool {
+        matches!(self, Self::Web | Self::Both)
+    }
+
+    pub(crate) const fn works(self) -> bool {
+        matches!(self, Self::Worker | Self::Both)
+    }
+}
+
 /// How scans run.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Engine {
     pub(crate) workers: usize,
+    /// How long a crash stays unnoticed by other nodes.
+    pub(crate) lease_seconds: u16,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { workers: engine::Config::default().workers }
+        Self { workers: engine::Config::default().workers, lease_seconds: 60 }
     }
 }
 
@@ -109,12 +152,26 @@ impl Default for Config {
             catalog: Vec::new(),
             allow_post: AllowedPosts::default(),
             outbound: Outbound::default(),
+            node: Node::default(),
             engine: Engine::default(),
             metrics: Metrics::default(),
             mail: Mail::default(),
         }
     }
 }
+
+impl Config {
+    /// The name of this process in logs and on leases.
+    pub(crate) fn node_name(&self) -> String {
+        let named = self.node.name.clone().or_else(|| crate::wiring::environment("HOSTNAME"));
+        named.unwrap_or_else(|| engine::Config::default().node)
+    }
+}
+
+/// Shorter ones would be lost to a slow commit, longer ones would hide a crash.
+const LEASE_SECONDS: std::ops::RangeInclusive<u16> = 3..=600;
+/// Whoever stops a process kills it when its patience is over.
+const LONGEST_LINGER: u32 = 300;
 
 /// Reads the file; without one, the defaults.
 pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
@@ -129,6 +186,18 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
     if config.engine.workers == 0 {
         return Err(Failure::usage(format!(
             "{shown}: engine.workers must be at least 1, or nothing would be scanned."
+        )));
+    }
+    if !LEASE_SECONDS.contains(&config.engine.lease_seconds) {
+        return Err(Failure::usage(format!(
+            "{shown}: engine.lease_seconds must be {} to {}: how long a crash stays unnoticed.",
+            LEASE_SECONDS.start(),
+            LEASE_SECONDS.end()
+        )));
+    }
+    if config.node.linger_seconds > LONGEST_LINGER {
+        return Err(Failure::usage(format!(
+            "{shown}: node.linger_seconds must be at most {LONGEST_LINGER}."
         )));
     }
     Ok(config)

@@ -12,6 +12,7 @@ mod doctor;
 mod eval;
 mod failure;
 mod findings;
+mod health;
 mod key;
 mod metrics;
 mod output;

@@ -58,6 +58,8 @@ pub(crate) async fn start(
     let listener = TcpListener::bind(listen).await.map_err(|e| {
         Failure::usage(format!("Metrics cannot be served on {listen}: {e}. Choose another metrics.listen."))
     })?;
+    // Port 0 takes a free one.
+    let listen = listener.local_addr().unwrap_or(listen);
     tracing::info!(%listen, "metrics are served");
     let served = axum::serve(listener, router(ops, token))
         .with_graceful_shutdown(async move {

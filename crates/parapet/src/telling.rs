@@ -148,7 +148,7 @@ pub(crate) fn start(world: &World, url: &str) -> Result<Telling, Failure> {
         base: base(config).or_else(|| simulated.then(|| url.to_owned())),
         host: host(config),
         simulated,
-        node: engine::Config::default().node,
+        node: config.node_name(),
     };
     let network = Arc::new(Filtered(world.outbound.clone()));
     Ok(Teller::start(
