@@ -9,6 +9,7 @@ mod browser;
 mod catalogue;
 mod ci;
 mod contract;
+mod crash;
 mod peers;
 mod postgres;
 mod run;
@@ -42,6 +43,8 @@ cargo xtask COMMAND
   contract APP [--from FILE-OR-FOLDER]
                       cut the facts about one application anew (downloads the pinned package without --from)
   contract --list APP everything an application asks, and how each is known
+  crash [--times N] [--seed S] [--database sqlite|postgresql]
+                      kill servers at random moments, 200 times on each database, and look at what is stored
   peers               start every server the tests talk to once, and stop it
 ";
 
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         "screenshots" => browser::screenshots(),
         "docs" | "mutate-checks" | "new-app" | "new-check" => catalogue::run(&arguments),
         "contract" => contract::contract(rest),
+        "crash" => crash::crash(rest),
         "peers" => peers::peers(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -58,6 +58,8 @@ fn nextest(postgres: &Postgres) -> Result<Command> {
         .env("PARAPET_TEST_POSTGRES_URL", postgres.url())
         // What was set up must be used: with these two a test that lacks its server fails instead of stepping aside.
         .env("PARAPET_TEST_REQUIRE_POSTGRES", "1")
+        // For tests that start and stop a server of their own.
+        .env("PARAPET_TEST_POSTGRES_PROGRAMS", tools::installed(tools::postgres_folder(), "PostgreSQL")?)
         .env("PARAPET_TEST_PEERS", "1");
     Ok(command)
 }

@@ -1,0 +1,115 @@
+//! A folder with a configuration and a key, simulated tenants, and the applications that are onboarded for them.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use serde_json::json;
+use sim::Server;
+use sim::scim::{Plan, Scim};
+use tempfile::TempDir;
+
+use crate::database::Database;
+
+const SECRET: &str = "a-secret-that-is-nowhere-else";
+/// People of each tenant: few enough that they are read by one request, so that no read sees two generations.
+pub(crate) const PEOPLE: usize = 40;
+
+/// An installation of Parapet with its tenants.
+pub(crate) struct Installation {
+    pub(crate) folder: TempDir,
+    pub(crate) database: Database,
+    pub(crate) tenants: Arc<Vec<Server<Scim>>>,
+}
+
+/// What a test adds to the configuration of every node.
+pub(crate) const QUICK: &str = "[engine]\nlease_seconds = 3\n";
+
+impl Installation {
+    /// With a SQLite file in its folder.
+    pub(crate) async fn sqlite(tenants: usize, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = Database::Sqlite(folder.path().join("parapet.db"));
+        Self::with(folder, database, tenants, more).await
+    }
+
+    /// On this PostgreSQL.
+    pub(crate) async fn on(database: Database, tenants: usize, more: &str) -> Self {
+        Self::with(tempfile::tempdir().expect("a temporary folder"), database, tenants, more).await
+    }
+
+    async fn with(folder: TempDir, database: Database, tenants: usize, more: &str) -> Self {
+        let mut servers = Vec::new();
+        for _ in 0..tenants {
+            let server =
+                Server::start(directory(), Arc::new(|| model::time::Timestamp(crate::database::now())));
+            servers.push(server.await.expect("a loopback port"));
+        }
+        let this = Self { folder, database, tenants: Arc::new(servers) };
+        this.configure("parapet.toml", more);
+        this.ran(&["key", "new", "parapet.key"]);
+        for (n, server) in this.tenants.iter().enumerate() {
+            let (address, name) = (format!("address={}", server.origin()), format!("directory {n}"));
+            let add = ["app", "add", "scim", "--set", &address, "--name", &name, "--config", "parapet.toml"];
+            this.ran(&add);
+        }
+        this
+    }
+
+    /// Writes a configuration for a node of this installation.
+    pub(crate) fn configure(&self, file: &str, more: &str) {
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\ndatabase = \"{}\"\n[outbound]\nallow_loopback_http = true\n\
+             [metrics]\nlisten = \"127.0.0.1:0\"\n{more}",
+            self.database.address()
+        );
+        std::fs::write(self.path().join(file), text).expect("written");
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The binary in this folder, with the credential in its environment and nothing else.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_parapet"));
+        command.current_dir(self.path()).env_clear();
+        command.env("PARAPET_CLIENT_ID", "parapet").env("PARAPET_CLIENT_SECRET", SECRET);
+        command
+    }
+
+    /// Runs a command that must succeed.
+    pub(crate) fn ran(&self, arguments: &[&str]) -> String {
+        let output = self.command().args(arguments).output().expect("the binary under test starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {out}\n{err}");
+        out
+    }
+
+    /// How many scans there are: two of each tenant.
+    pub(crate) fn scans(&self) -> usize {
+        2 * self.tenants.len()
+    }
+}
+
+/// A tenant that a client can sign in to.
+fn directory() -> Scim {
+    let now = model::time::Timestamp(crate::database::now());
+    let plan = Plan { domain: "acme.example".to_owned(), seed: 7, now, users: PEOPLE, inactive: 0 };
+    let mut vendor = Scim::generate(&plan);
+    vendor.clients.insert("parapet".to_owned(), SECRET.to_owned());
+    generation(&mut vendor, 0);
+    vendor
+}
+
+/// Marks everybody with a number, by which it is told whether what is stored comes from one read. In odd generations two
+/// names differ in upper and lower case only, so that findings come and go.
+pub(crate) fn generation(vendor: &mut Scim, n: u64) {
+    for user in &mut vendor.users {
+        user["displayName"] = json!(format!("generation-{n}-"));
+    }
+    let name = vendor.users[0]["userName"].as_str().expect("a name").to_owned();
+    vendor.users[1]["userName"] =
+        json!(if n % 2 == 1 { name.to_uppercase() } else { format!("other.{name}") });
+}
