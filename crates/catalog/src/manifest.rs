@@ -180,6 +180,9 @@ pub struct Host {
     /// refused as there.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Until when the vendor promises to answer this version of its interface, as a date with the page that says so in a
+    /// comment. Fourteen days before, scans warn.
+    pub supported_until: Option<String>,
     /// Scope of the tokens for it, where each host wants a token of its own: `https://graph.microsoft.com/.default`. Comes
     /// before the `scope` of the auth.
     pub scope: Option<String>,

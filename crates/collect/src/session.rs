@@ -131,7 +131,9 @@ impl<'a> Session<'a> {
 
     /// What is not broken yet.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
-        let mut warnings = self.watch.warnings(self.clock.now());
+        let now = self.clock.now();
+        let mut warnings = self.watch.warnings(now);
+        warnings.extend(self.target.versions_that_end(now));
         warnings.extend(self.pace.warning());
         warnings
     }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use catalog::App;
 use catalog::manifest::{Auth, Deployment};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use model::ahead::AHEAD;
+use model::diagnosis::Warning;
+use model::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -69,6 +72,17 @@ impl Target {
     pub(crate) fn host_headers(&self, host: &str) -> Result<HeaderMap, String> {
         let hosts = self.app.deployment(&self.deployment).map(|d| &d.hosts);
         hosts.and_then(|h| h.get(host)).map_or_else(|| Ok(HeaderMap::new()), |host| headers(&host.headers))
+    }
+
+    /// Interfaces whose version the vendor promises for so short a time still that it is a warning.
+    pub(crate) fn versions_that_end(&self, now: Timestamp) -> Vec<Warning> {
+        let hosts = self.app.deployment(&self.deployment).into_iter().flat_map(|d| &d.hosts);
+        let ends = hosts.filter_map(|(name, host)| {
+            let at = Timestamp::parse(host.supported_until.as_deref()?)?;
+            let interface = self.origins.get(name)?.origin().ascii_serialization();
+            (at <= now + AHEAD).then_some(Warning::VersionEnds { interface, at })
+        });
+        ends.collect()
     }
 }
 

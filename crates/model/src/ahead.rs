@@ -30,6 +30,7 @@ impl Warning {
             Self::Shrank { .. } => "shrank",
             Self::Slow { .. } => "slow",
             Self::Deprecated { .. } => "deprecated",
+            Self::VersionEnds { .. } => "version_ends",
             Self::RateBudget { .. } => "rate_budget",
         }
     }
@@ -38,7 +39,9 @@ impl Warning {
     #[must_use]
     pub const fn at(&self) -> Option<Timestamp> {
         match self {
-            Self::CredentialExpires { at } | Self::CredentialIdles { at } => Some(*at),
+            Self::CredentialExpires { at } | Self::CredentialIdles { at } | Self::VersionEnds { at, .. } => {
+                Some(*at)
+            }
             Self::Deprecated { sunset_at, .. } => *sunset_at,
             Self::RateBudget { resets_at, .. } => *resets_at,
             Self::PermissionLost { .. }
@@ -57,8 +60,9 @@ impl Warning {
             Self::OwnerLeft { .. } => 3,
             Self::Shrank { .. } => 4,
             Self::Slow { .. } => 5,
-            Self::Deprecated { .. } => 6,
-            Self::RateBudget { .. } => 7,
+            Self::VersionEnds { .. } => 6,
+            Self::Deprecated { .. } => 7,
+            Self::RateBudget { .. } => 8,
         }
     }
 
@@ -81,6 +85,7 @@ pub fn kind_title(kind: &str) -> &'static str {
         "shrank" => "Data shrank",
         "slow" => "Slow scan",
         "deprecated" => "API goes away",
+        "version_ends" => "API version ends",
         "rate_budget" => "Rate limit nearly used up",
         _ => "Other",
     }
@@ -177,7 +182,9 @@ pub fn lasting<'w>(
         Warning::CredentialExpires { .. } | Warning::CredentialIdles { .. } | Warning::Slow { .. } => {
             failed && !fresh.iter().any(|w| w.kind() == warning.kind())
         }
-        Warning::PermissionLost { .. } | Warning::Deprecated { .. } => failed && !fresh.contains(warning),
+        Warning::PermissionLost { .. } | Warning::Deprecated { .. } | Warning::VersionEnds { .. } => {
+            failed && !fresh.contains(warning)
+        }
         // No run tells that one.
         Warning::RateBudget { .. } | Warning::OwnerLeft { .. } => false,
         Warning::Shrank { dataset, had, at, .. } => {

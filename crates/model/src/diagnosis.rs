@@ -132,6 +132,13 @@ pub enum Warning {
         /// When it goes away, where told.
         sunset_at: Option<Timestamp>,
     },
+    /// The vendor promises the version of its interface that Parapet reads for a short time still, or no longer.
+    VersionEnds {
+        /// Origin of the interface.
+        interface: String,
+        /// Until when it is promised.
+        at: Timestamp,
+    },
     /// More than 80 % of the vendor's rate-limit budget is used.
     RateBudget {
         /// Share used, 0 to 100.

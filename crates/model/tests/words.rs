@@ -235,6 +235,8 @@ fn what_is_not_broken_yet_is_said_ahead() {
         Warning::PermissionLost { permission: "members:read".into() },
         Warning::Deprecated { request: request(), sunset_at: Some(soon) },
         Warning::Deprecated { request: request(), sunset_at: None },
+        Warning::VersionEnds { interface: "https://api.github.com".into(), at: soon },
+        Warning::VersionEnds { interface: "https://api.github.com".into(), at: NOW },
         Warning::RateBudget { used_percent: 91, resets_at: Some(NOW + Duration::minutes(12)) },
         Warning::RateBudget { used_percent: 91, resets_at: None },
         Warning::CredentialIdles { at: soon },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use model::time::Timestamp;
 use url::Url;
 
 use crate::load::cross::Context;
@@ -100,6 +101,10 @@ fn hosts(cx: &mut Context<'_>, at: &At, deployment: &Deployment) {
             Some(origin) => self::origin(cx, &at.key("origin"), origin, deployment),
         }
         headers(cx, &at.key("headers"), &host.headers);
+        if let Some(date) = host.supported_until.as_deref().filter(|date| Timestamp::parse(date).is_none()) {
+            let remedy = "Write a date, such as `2031-12-31`";
+            cx.error(&at.key("supported_until"), format!("`{date}` is not a date"), remedy);
+        }
         crate::load::post::methods(cx, &at, host);
         if let Some(scope) = &host.scope {
             cx.non_empty(&at.key("scope"), "scope", scope);

@@ -180,6 +180,7 @@ fn hosts_and_authentication() {
             ("origin = \"https://api.example.com\"", ""),
             ("base = \"/v1\"", "base = \"v1/\""),
             ("base = \"/v1\"", "headers = { Authorization = \"Bearer x\" }"),
+            ("base = \"/v1\"", "supported_until = \"next year\""),
             ("[deployment.hosts.main]", "[deployment.hosts.api]"),
             ("console = \"https://app.example.com\"", "console = \"{address}\""),
             ("granted = { header = \"X-Scopes\" }", "granted = { separator = \",\" }"),

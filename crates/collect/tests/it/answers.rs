@@ -1,8 +1,10 @@
 //! Meanings of answers, and shapes that are not the documented ones.
 
+use collect::Clock as _;
 use model::dataset::Availability;
 use model::diagnosis::{Rung, Warning};
 use model::scan::FailureCause;
+use model::time::{Duration, Timestamp};
 use serde_json::json;
 
 use crate::support::*;
@@ -167,8 +169,30 @@ async fn announcements_become_warnings() {
     })
     .await;
     let request = format!("GET {}/api/items", server.url);
-    let sunset_at = model::time::Timestamp::parse("2026-12-31T23:59:59Z");
+    let sunset_at = Timestamp::parse("2026-12-31T23:59:59Z");
     assert_eq!(done.snapshot.warnings, [Warning::Deprecated { request, sunset_at }]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_version_is_a_warning_a_fortnight_ahead() {
+    let server = Server::start(|_| json(json!([]))).await;
+    let warnings = async |days: i64| {
+        let until = (server.clock.now() + Duration::days(days)).to_jiff().strftime("%Y-%m-%d").to_string();
+        let base = r#"base = "/api""#;
+        let toml = manifest(&listing("items", ITEMS, "")).replacen(
+            base,
+            &format!("{base}\nsupported_until = \"{until}\""),
+            1,
+        );
+        let done = run(&app(&toml), &server).await;
+        let at = Timestamp::parse(&until).expect("a date");
+        (done.snapshot.warnings, Warning::VersionEnds { interface: server.url.clone(), at })
+    };
+    assert_eq!(warnings(20).await.0, []);
+    for days in [10, -3] {
+        let (told, expected) = warnings(days).await;
+        assert_eq!(told, [expected], "{days} days ahead");
+    }
 }
 
 #[tokio::test]

@@ -338,6 +338,7 @@ fn key(instance: &InstanceId, warning: &Warning) -> Option<String> {
         Warning::CredentialExpires { at } => Some(format!("expires:{instance}:{}", at.0)),
         Warning::PermissionLost { permission } => Some(format!("lost:{instance}:{permission}")),
         Warning::Deprecated { request, .. } => Some(format!("deprecated:{instance}:{request}")),
+        Warning::VersionEnds { interface, at } => Some(format!("version:{instance}:{interface}:{}", at.0)),
         Warning::Shrank { dataset, at, .. } => Some(format!("shrank:{instance}:{dataset}:{}", at.0)),
         // Each use puts it off: the day moves, the warning is the same.
         Warning::CredentialIdles { .. } => Some(format!("idles:{instance}")),

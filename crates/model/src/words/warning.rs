@@ -22,6 +22,10 @@ pub fn warning_says(warning: &Warning) -> Sentence {
         Warning::Deprecated { request, sunset_at: None } => {
             Sentence::new(format!("The vendor has announced that {request} will go away."))
         }
+        Warning::VersionEnds { interface, at } => {
+            let says = format!("The vendor promises the version of {interface} that is read here until ");
+            Sentence::new(says).at(*at).text(".")
+        }
         Warning::RateBudget { used_percent, resets_at } => {
             let says = Sentence::new(format!("{used_percent} % of the vendor's rate limit is used"));
             match resets_at {
@@ -73,6 +77,11 @@ pub fn warning_says_at(warning: &Warning, now: Timestamp) -> Sentence {
         Warning::Deprecated { request, sunset_at: Some(at) } if *at <= now => {
             Sentence::new(format!("The vendor withdrew {request} ")).at(*at).text(".")
         }
+        Warning::VersionEnds { interface, at } if *at <= now => {
+            let says =
+                format!("The vendor no longer promises the version of {interface} that is read here, since ");
+            Sentence::new(says).at(*at).text(".")
+        }
         other => warning_says(other),
     }
 }
@@ -100,6 +109,11 @@ pub fn warning_remedy(warning: &Warning, app: &str) -> Remedy {
         ),
         Warning::Deprecated { .. } => (
             "Install the newest Parapet, which reads what replaces it; if there is none yet, report the request.".to_owned(),
+            Action::None,
+            operator,
+        ),
+        Warning::VersionEnds { .. } => (
+            "Install the newest Parapet, which reads the next version; if there is none yet, report it.".to_owned(),
             Action::None,
             operator,
         ),
