@@ -37,7 +37,7 @@ pub(crate) struct Unjudged {
     pub(crate) finished_at: Timestamp,
 }
 
-/// The waits between attempts to store a run: a lease lives longer than these together.
+/// The waits between attempts to store a run: a lease of the usual length lives longer than these together.
 const STORE_AGAIN: [Duration; 3] = [Duration::seconds(1), Duration::seconds(4), Duration::seconds(15)];
 
 /// A run of which nothing could be read for this one reason: every dataset of the scan is unavailable. It is judged like
@@ -119,7 +119,8 @@ pub(crate) async fn commit(
                 return Ok(Ended::Done);
             }
             Err(StoreError::Stale) => {
-                tracing::info!(run = %held.run, "the lease was lost; nothing of this run was stored");
+                // After a connection that was lost while committing it may be stored already.
+                tracing::info!(run = %held.run, "the lease has ended; nothing of this run is stored any more");
                 return Ok(Ended::Nothing);
             }
             Err(error @ (StoreError::Unreachable { .. } | StoreError::DiskFull)) => {
