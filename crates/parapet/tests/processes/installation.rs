@@ -56,6 +56,19 @@ impl Installation {
         this
     }
 
+    /// The same installation in a folder of its own, on copies of these database files.
+    pub(crate) fn copied(&self, file: &[u8], log: &[u8]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("parapet.db");
+        std::fs::write(&path, file).expect("written");
+        std::fs::write(folder.path().join("parapet.db-wal"), log).expect("written");
+        std::fs::copy(self.path().join("parapet.key"), folder.path().join("parapet.key")).expect("copied");
+        let tenants = Arc::clone(&self.tenants);
+        let this = Self { folder, database: Database::Sqlite(path), tenants };
+        this.configure("parapet.toml", "");
+        this
+    }
+
     /// Writes a configuration for a node of this installation.
     pub(crate) fn configure(&self, file: &str, more: &str) {
         let text = format!(

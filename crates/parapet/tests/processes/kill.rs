@@ -2,28 +2,20 @@
 //! and nothing stays stuck.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use sim::Server;
-use sim::scim::Scim;
 use sim::seed::Seed;
-use tokio::task::JoinHandle;
 
 use crate::database::{Database, now};
-use crate::installation::{Installation, QUICK, generation};
-use crate::node::{Node, until};
+use crate::installation::{Installation, QUICK};
+use crate::lives::{PACE, recovers, restless};
+use crate::node::Node;
 use crate::whole;
 
 /// Applications; two scans each, so that there are more than workers.
 const TENANTS: usize = 6;
 /// Kills in the short form.
 const TIMES: usize = 20;
-/// Between two runs of a scan, so that there is always something under way.
-const PACE: &str = "UPDATE scans SET interval_ms = 300";
-/// No pace: what is wanted runs once.
-const STILL: &str = "UPDATE scans SET interval_ms = 86400000";
-
 /// How often to kill, and the seed of the moments: from the environment, or else few and another one each time.
 #[expect(
     clippy::disallowed_methods,
@@ -47,22 +39,6 @@ async fn kills_on_postgresql() {
     killed(Installation::on(database, TENANTS, QUICK).await).await;
 }
 
-/// Tenants whose people change all the time, and which answer now fast, now slowly.
-fn restless(tenants: &Arc<Vec<Server<Scim>>>, mut seed: Seed) -> JoinHandle<()> {
-    let tenants = Arc::clone(tenants);
-    tokio::spawn(async move {
-        for n in 1.. {
-            for server in tenants.iter() {
-                let mut tenant = server.tenant();
-                generation(&mut tenant.vendor, n);
-                tenant.latency = Duration::from_millis(seed.below(12) as u64);
-                tenant.requests.clear();
-            }
-            tokio::time::sleep(Duration::from_millis(40)).await;
-        }
-    })
-}
-
 /// What was seen to be committed.
 #[derive(Default)]
 struct Seen {
@@ -83,7 +59,7 @@ async fn killed(here: Installation) {
         // Not each time: mostly the next process is the first to open what the killed one left.
         if seed.chance(30) || n == times {
             seen.claims_cut += here.database.number(LEASES).await;
-            whole::check(&here, &seen.runs).await;
+            whole::check(&here.database, &seen.runs).await;
             // A run that was cut off three times has failed, and would not be tried again for a while.
             here.database.want_all().await;
         }
@@ -94,7 +70,7 @@ async fn killed(here: Installation) {
     }
     changing.abort();
     recovers(&here).await;
-    whole::check(&here, &seen.runs).await;
+    whole::check(&here.database, &seen.runs).await;
     let count = async |text: &str| here.database.number(text).await;
     let (runs, failed) = (count("SELECT COUNT(*) FROM runs").await, count(FAILED).await);
     println!(
@@ -143,18 +119,4 @@ async fn one_life(here: &Installation, seed: &mut Seed, seen: &mut Seen) {
             seen.runs.insert(run.unwrap_or_else(|| panic!("no run in {line}")));
         }
     }
-}
-
-/// After the last kill every scan runs again and reads Up, and nothing is left open.
-async fn recovers(here: &Installation) {
-    here.database.change(STILL).await;
-    here.database.want_all().await;
-    let from = now();
-    let node = Node::start(here, &[]).await;
-    let open = "SELECT COUNT(*) FROM scans WHERE lease_expires_at IS NOT NULL OR run_id IS NOT NULL \
-                OR wanted_at IS NOT NULL OR last_success_at IS NULL OR failing_since IS NOT NULL";
-    until("every scan has run and none is open", async || here.database.number(open).await == 0).await;
-    until("all read Up", async || node.scans_that_are("up").await == here.scans()).await;
-    println!("all {} scans were Up again {} ms after the last start", here.scans(), now() - from);
-    node.stop().await;
 }

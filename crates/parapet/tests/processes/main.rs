@@ -11,6 +11,9 @@
 mod database;
 mod installation;
 mod kill;
+mod lives;
 mod node;
+mod restart;
 mod roles;
+mod wal;
 mod whole;

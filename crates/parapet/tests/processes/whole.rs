@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::database::Database;
-use crate::installation::{Installation, PEOPLE};
+use crate::installation::PEOPLE;
 
 /// Questions whose answer must be empty, each with what it would mean.
 const WRONG: [(&str, &str); 9] = [
@@ -51,8 +51,7 @@ const WRONG: [(&str, &str); 9] = [
 ];
 
 /// Checks everything; `seen` are runs that were seen to be committed.
-pub(crate) async fn check(here: &Installation, seen: &BTreeSet<String>) {
-    let database = &here.database;
+pub(crate) async fn check(database: &Database, seen: &BTreeSet<String>) {
     let runs: BTreeSet<String> = database.ask("SELECT id FROM runs").await.into_iter().flatten().collect();
     let lost: Vec<_> = seen.difference(&runs).collect();
     assert!(lost.is_empty(), "committed runs are lost: {lost:?}");
