@@ -128,6 +128,9 @@ fn unmapped(
         && let Some(location) = headers.get(http::header::LOCATION).and_then(|v| v.to_str().ok())
     {
         return match url.join(location) {
+            Ok(target) if !target.username().is_empty() || target.password().is_some() => {
+                Means::Protocol("The answer redirects to an address with a user's name in it".to_owned())
+            }
             Ok(target) if target.origin() == url.origin() => Means::Redirect(target),
             Ok(target) => Means::Protocol(format!(
                 "The answer redirects to {}, which is not followed: the credential stays with its origin",

@@ -12,6 +12,7 @@ mod dataset;
 mod extract;
 mod fanout;
 mod judge;
+mod link;
 mod listing;
 mod merge;
 pub mod outbound;

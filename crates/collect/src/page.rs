@@ -7,7 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use url::Url;
 
+use crate::link;
 use crate::path::{Found, Path};
+
+/// Longest address or token of a next page that is followed, in bytes. The longest that are known have a few KiB; each is
+/// kept until the listing's end, so that a circle is noticed.
+const LONGEST: usize = 16 << 10;
 
 /// Where a page is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +107,7 @@ fn set(url: &mut Url, name: &str, value: &str) {
 /// The server's contradiction, in a sentence.
 pub(crate) fn next(paging: &Paging, cursor: &Cursor, seen: &Seen<'_>) -> Result<Option<Cursor>, String> {
     let next = match paging {
-        Paging::None => match link_next(seen.headers) {
+        Paging::None => match link_next(seen.headers)? {
             // What is not read would be taken for not there.
             Some(_) => {
                 return Err(
@@ -111,7 +116,7 @@ pub(crate) fn next(paging: &Paging, cursor: &Cursor, seen: &Seen<'_>) -> Result<
             }
             None => None,
         },
-        Paging::Link => link_next(seen.headers).map(Cursor::Url),
+        Paging::Link => link_next(seen.headers)?.map(Cursor::Url),
         Paging::NextUrl { at } => told(seen.json, at)?.map(Cursor::Url),
         Paging::Cursor { at, .. } => told(seen.json, at)?.map(Cursor::Token),
         Paging::Page { start, size, total_at, .. } => {
@@ -122,6 +127,10 @@ pub(crate) fn next(paging: &Paging, cursor: &Cursor, seen: &Seen<'_>) -> Result<
         Paging::Graphql { at, .. } => next_graphql(at, seen)?,
     };
     match next {
+        Some(Cursor::Url(told) | Cursor::Token(told)) if told.len() > LONGEST => Err(format!(
+            "The place of the next page is longer than {} KiB, and is not followed",
+            LONGEST >> 10
+        )),
         Some(Cursor::Url(address)) => {
             let url = same_origin(seen.url, &address)?;
             if url == *seen.url {
@@ -223,7 +232,13 @@ fn next_graphql(at: &str, seen: &Seen<'_>) -> Result<Option<Cursor>, String> {
 fn same_origin(from: &Url, to: &str) -> Result<Url, String> {
     let url = from.join(to).map_err(|_| "The next page's address is not one".to_owned())?;
     if url.origin() == from.origin() {
-        Ok(url)
+        let named = !url.username().is_empty() || url.password().is_some();
+        // It would be sent as a credential, in the place of ours or beside it.
+        if named {
+            Err("The next page's address names a user, and is not followed".to_owned())
+        } else {
+            Ok(url)
+        }
     } else {
         Err(format!(
             "The next page is at {}, which is not followed: the credential stays with its origin",
@@ -233,31 +248,18 @@ fn same_origin(from: &Url, to: &str) -> Result<Url, String> {
 }
 
 /// The target of `rel="next"` (RFC 8288).
-fn link_next(headers: &HeaderMap) -> Option<String> {
-    headers.get_all(http::header::LINK).iter().filter_map(|v| v.to_str().ok()).find_map(|text| {
-        let mut rest = text;
-        while let Some(open) = rest.find('<') {
-            let close = open + rest[open..].find('>')?;
-            let target = &rest[open + 1..close];
-            rest = &rest[close + 1..];
-            // Parameters go on to the next link's bracket; a comma within quotes belongs to them.
-            let end = rest.find('<').unwrap_or(rest.len());
-            let is_next = rest[..end].split([';', ',']).any(|parameter| {
-                parameter.trim().split_once('=').is_some_and(|(name, value)| {
-                    name.trim().eq_ignore_ascii_case("rel")
-                        && value
-                            .trim()
-                            .trim_matches('"')
-                            .split_whitespace()
-                            .any(|r| r.eq_ignore_ascii_case("next"))
-                })
-            });
-            if is_next {
-                return Some(target.to_owned());
-            }
+///
+/// # Errors
+/// A header that cannot be read to its end: a next page might stand in it.
+fn link_next(headers: &HeaderMap) -> Result<Option<String>, String> {
+    for value in headers.get_all(http::header::LINK) {
+        // What is not ASCII stands in titles, and is of no interest; it must not hide the rest.
+        let text = String::from_utf8_lossy(value.as_bytes());
+        if let Some(target) = link::next(&text)? {
+            return Ok(Some(target.to_owned()));
         }
-        None
-    })
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -291,6 +293,36 @@ mod tests {
         assert!(to(r#"<https://evil.example/?page=2>; rel="next""#).unwrap_err().contains("evil.example"));
         assert!(to(r#"<http://api.example.com/v1/users?page=2>; rel="next""#).is_err());
         assert!(to(r#"<?page=1>; rel="next""#).unwrap_err().contains("same page"));
+        assert!(to(r#"<https://eve:x@api.example.com/v1/users?page=2>; rel="next""#).is_err());
+    }
+
+    #[test]
+    fn a_title_hides_no_next_page() {
+        let next = Ok(Some(Cursor::Url("https://api.example.com/v1/users?page=2".into())));
+        for link in [
+            r#"<?page=2>; title="a < b"; rel="next""#,
+            r#"<?page=9>; title="x, <y>; rel=\"prev\""; rel=last, <?page=2>; rel=next"#,
+            r#"<?page=2>; title="\\"; rel=next"#,
+        ] {
+            assert_eq!(step(&Paging::Link, &Cursor::First, &Json::Null, Some(link), 1, 1), next, "{link}");
+        }
+        let mut headers = HeaderMap::new();
+        let latin = HeaderValue::from_bytes(b"<?page=2>; title=\"\xe9t\xe9\"; rel=next").unwrap();
+        headers.insert(http::header::LINK, latin);
+        let url = Url::parse("https://api.example.com/v1/users?page=1").unwrap();
+        let seen = Seen { json: &Json::Null, headers: &headers, url: &url, count: 1, total: 1 };
+        assert_eq!(super::next(&Paging::Link, &Cursor::First, &seen), next);
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_read_is_no_end() {
+        for link in
+            ["<?page=2; rel=next", r#"<?page=2>; rel="next"#, "?page=2; rel=next", "<?page=2> rel=next"]
+        {
+            for paging in [Paging::Link, Paging::None] {
+                assert!(step(&paging, &Cursor::First, &Json::Null, Some(link), 1, 1).is_err(), "{link}");
+            }
+        }
     }
 
     #[test]
