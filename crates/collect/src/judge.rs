@@ -9,6 +9,7 @@ use crate::answer::{is_html, rule, usual, vendor_words};
 use crate::outbound::Answer;
 use crate::path::{Found, Path, withhold};
 use crate::scrub::Scrubber;
+use crate::weight::weight;
 
 /// What an answer is measured against.
 pub(crate) struct Yardstick<'r> {
@@ -22,6 +23,8 @@ pub(crate) struct Yardstick<'r> {
     pub(crate) conditional: bool,
     /// Its headers say that a rate limit is used up.
     pub(crate) limited: bool,
+    /// Most bytes of memory that its value may take ([`crate::weight`]).
+    pub(crate) memory: u64,
 }
 
 /// What an answer means, with what it says.
@@ -53,7 +56,7 @@ pub(crate) fn judge(yardstick: &Yardstick<'_>, url: &Url, answer: Answer, scrub:
     if status == StatusCode::NOT_MODIFIED && yardstick.conditional {
         return Verdict { meaning: Means::NotModified, vendor_message: None };
     }
-    let mut parsed = parse(&headers, &body, scrub);
+    let mut parsed = parse(&headers, &body, scrub, yardstick.memory);
     let empty = body.iter().all(u8::is_ascii_whitespace);
     let page = parsed.is_err() && is_html(&headers, &body);
     drop(body);
@@ -155,12 +158,15 @@ fn unmapped(
 }
 
 /// Reads a body as JSON. `Ok(None)`: there is none.
-fn parse(headers: &HeaderMap, body: &[u8], scrub: &Scrubber) -> Result<Option<Json>, String> {
+fn parse(headers: &HeaderMap, body: &[u8], scrub: &Scrubber, memory: u64) -> Result<Option<Json>, String> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
     // A byte order mark is not JSON, but some servers send it.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if weight(body) > memory {
+        return Err("it has too many values for its size (`limits.answer_mib`)".to_owned());
+    }
     match serde_json::from_slice::<Json>(body) {
         Ok(mut json) => {
             if std::str::from_utf8(body).is_ok_and(|text| scrub.holds_whole(text)) {

@@ -32,6 +32,7 @@ mod sink;
 mod sweep;
 mod target;
 mod watch;
+mod weight;
 
 pub use auth::code::{SignIn, authorize_url, sign_in_scopes};
 pub use clock::Clock;

@@ -232,6 +232,7 @@ impl<'a> Session<'a> {
                 buys_token: matches!(who, Who::Given(_)),
                 conditional: ask.etag.is_some(),
                 limited: self.pace.says_limited(&headers),
+                memory: (u64::from(self.limits.answer_mib) << 20) * crate::weight::MOST,
             };
             let copy = (ask.readers > 1).then(|| Kept { answer: answer.clone(), url: url.clone() });
             let Verdict { meaning, vendor_message } = judge(&yardstick, &url, answer, &self.scrub);
