@@ -262,20 +262,29 @@ pub(super) fn refusal(code: &str, means: Meaning, reason: &str) -> AnswerRule {
     }
 }
 
+/// Longest token that is taken, in bytes. Those that are known have a few KiB; each is remembered in pieces, so that none
+/// gets into a message. Its characters are those of RFC 6749, appendix A.12.
+const LONGEST: usize = 32 << 10;
+
 /// Buys a token and keeps the rest of the answer.
 async fn sell(session: &Session<'_>, ask: Ask<'_>, headers: HeaderMap, name: &str) -> Result<Bought, Halt> {
-    let empty = session.fault(
-        &ask,
-        FailureCause::Protocol,
-        Rung::Authenticated,
-        format!("The answer holds no token (`{name}`)"),
-    );
-    let mut json = session.buy(&ask, headers).await?.json;
-    let Some(Json::String(token)) = json.as_object_mut().and_then(|o| o.remove(name)) else {
-        return Err(Halt::Fault(empty));
+    let wrong = |ask: &Ask<'_>, detail: String| {
+        Halt::Fault(session.fault(ask, FailureCause::Protocol, Rung::Authenticated, detail))
     };
-    session.scrub.learn(&token);
+    let mut json = session.buy(&ask, headers).await?.json;
+    let token = match json.as_object_mut().and_then(|o| o.remove(name)) {
+        Some(Json::String(token)) if !token.is_empty() => token,
+        _ => return Err(wrong(&ask, format!("The answer holds no token (`{name}`)"))),
+    };
     let refresh_token = json.get("refresh_token").and_then(Json::as_str).filter(|t| !t.is_empty());
+    for token in std::iter::once(token.as_str()).chain(refresh_token) {
+        if token.len() > LONGEST || !token.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            let detail =
+                "The answer holds a token that is none: too long, or with characters that no token has";
+            return Err(wrong(&ask, detail.to_owned()));
+        }
+    }
+    session.scrub.learn(&token);
     let refresh_token = refresh_token.map(|t| SecretString::from(t.to_owned()));
     if let Some(token) = &refresh_token {
         session.scrub.learn(token.expose_secret());

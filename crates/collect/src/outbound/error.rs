@@ -125,7 +125,9 @@ pub(super) fn classify(error: &reqwest::Error, host: &str, seconds: u32, connect
     if error.is_decode()
         && matches!(io_kind(error), Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput))
     {
-        return NetError::protocol(format!("The answer of {host} cannot be decompressed"));
+        return NetError::protocol(format!(
+            "The answer of {host} cannot be decoded: its compression or its framing is broken"
+        ));
     }
     if error.is_builder() {
         return NetError {
