@@ -45,6 +45,7 @@ cargo xtask COMMAND
   contract --list APP everything an application asks, and how each is known
   crash [--times N] [--seed S] [--database sqlite|postgresql]
                       kill servers at random moments, 200 times on each database, and look at what is stored
+  hostile             hostile applications with the product's own budgets: bytes, requests, memory and time of each
   peers               start every server the tests talk to once, and stop it
 ";
 
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         "browser" => browser::browser(rest),
         "screenshots" => browser::screenshots(),
         "docs" | "mutate-checks" | "new-app" | "new-check" => catalogue::run(&arguments),
+        "hostile" => tests::hostile(),
         "contract" => contract::contract(rest),
         "crash" => crash::crash(rest),
         "peers" => peers::peers(),

@@ -15,6 +15,24 @@ pub(crate) fn test(arguments: &[String]) -> Result {
     run::run(command.args(arguments))
 }
 
+/// `cargo xtask hostile`: the hostile applications with the budgets of the product, one test after another, with what each
+/// behaviour cost. The same table with small budgets is part of every run of the tests.
+pub(crate) fn hostile() -> Result {
+    let mut command = Command::new("cargo");
+    command.current_dir(tools::root()).env("PARAPET_HOSTILE_FULL", "1").args([
+        "test",
+        "--package",
+        "collect",
+        "--test",
+        "hostile",
+        "--",
+        "--test-threads",
+        "1",
+        "--nocapture",
+    ]);
+    run::run(&mut command)
+}
+
 /// The whole workspace, counted.
 pub(crate) fn all() -> (Result, Option<Counts>) {
     let attempt = Postgres::start().and_then(|postgres| run::tee(nextest(&postgres)?.arg("--workspace")));
