@@ -176,7 +176,8 @@ impl Value {
         use serde_json::Value as J;
         match (json, kind) {
             (J::Null, _) => Self::Null,
-            (J::Object(o), _) if o.contains_key("$unknown") => Self::Unknown,
+            // By itself: among the keys of a vendor's map it is a key.
+            (J::Object(o), _) if o.len() == 1 && o.get("$unknown") == Some(&J::Bool(true)) => Self::Unknown,
             (J::Bool(b), Type::Bool) => Self::Bool(*b),
             (J::Number(n), Type::Int) => n.as_i64().map_or(Self::Unknown, Self::Int),
             (J::Number(n), Type::Double) => n.as_f64().map_or(Self::Unknown, Self::Double),
