@@ -79,14 +79,23 @@ impl Mail {
         let boundary: String = digest.as_ref().iter().take(12).map(|b| format!("{b:02x}")).collect();
         MultiPart::alternative()
             .boundary(format!("parapet-{boundary}"))
-            .singlepart(lettre::message::SinglePart::plain(self.text.clone()))
-            .singlepart(lettre::message::SinglePart::html(self.html.clone()))
+            .singlepart(lettre::message::SinglePart::plain(lines(&self.text)))
+            .singlepart(lettre::message::SinglePart::html(lines(&self.html)))
     }
 }
 
 /// A header is one line, whatever a tenant is called.
 fn one_line(text: &str) -> String {
     crate::network::clean(text)
+}
+
+/// A body is lines, whatever a tenant is called: a lone carriage return ends a line to some servers and not to others, and
+/// what one of them takes for the end of the mail must not be in a name.
+fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
+        .chars()
+        .map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -125,6 +134,17 @@ mod tests {
             ..mail()
         };
         assert!(!composed(&forged).contains("\nBcc"));
+    }
+
+    #[test]
+    fn nothing_ends_a_line_within_a_line() {
+        let forged = Mail {
+            text: "Acme\r.\rQUIT\r\n.\r\nMAIL FROM:<eve@example.com>\u{1b}[31m\n".to_owned(),
+            html: "<p>a\rb</p>\n".to_owned(),
+            ..mail()
+        };
+        let sent = composed(&forged);
+        assert!(!sent.replace("\r\n", "").contains(['\r', '\n', '\u{1b}']), "{sent:?}");
     }
 
     #[test]
