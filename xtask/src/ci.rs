@@ -10,7 +10,11 @@ pub(crate) fn ci() -> Result {
     if !stages.stage("setup", setup::setup) {
         return stages.finish_untested();
     }
-    stages.stage("fmt", || cargo(&["fmt", "--all", "--check"]));
+    stages.stage("fmt", || {
+        cargo(&["fmt", "--all", "--check"])?;
+        // A workspace of its own.
+        cargo(&["fmt", "--manifest-path", "fuzz/libfuzzer/Cargo.toml", "--check"])
+    });
     stages.stage("clippy", || {
         cargo(&[
             "clippy",

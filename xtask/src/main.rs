@@ -10,6 +10,7 @@ mod catalogue;
 mod ci;
 mod contract;
 mod crash;
+mod fuzz;
 mod peers;
 mod postgres;
 mod run;
@@ -46,6 +47,8 @@ cargo xtask COMMAND
   crash [--times N] [--seed S] [--database sqlite|postgresql]
                       kill servers at random moments, 200 times on each database, and look at what is stored
   hostile             hostile applications with the product's own budgets: bytes, requests, memory and time of each
+  fuzz [--seconds N] [--target T [--input FILE]]
+                      every target of fuzz/ by libFuzzer, guided by coverage (a minute each); with FILE that input alone
   peers               start every server the tests talk to once, and stop it
 ";
 
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         "screenshots" => browser::screenshots(),
         "docs" | "mutate-checks" | "new-app" | "new-check" => catalogue::run(&arguments),
         "hostile" => tests::hostile(),
+        "fuzz" => fuzz::fuzz(rest),
         "contract" => contract::contract(rest),
         "crash" => crash::crash(rest),
         "peers" => peers::peers(),

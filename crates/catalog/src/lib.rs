@@ -9,6 +9,9 @@ mod check;
 pub mod docs;
 mod error;
 pub mod examples;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod load;
 pub mod manifest;
 mod markdown;

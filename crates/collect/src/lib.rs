@@ -11,6 +11,9 @@ pub mod clock;
 mod dataset;
 mod extract;
 mod fanout;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod judge;
 mod link;
 mod listing;

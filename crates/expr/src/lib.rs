@@ -74,6 +74,9 @@ mod evalfold;
 mod evalops;
 mod folds;
 mod func;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ir;
 mod leaning;
 mod lex;

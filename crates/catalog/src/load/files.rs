@@ -154,7 +154,7 @@ impl Files {
     }
 
     /// Files that are made in memory.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn memory<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
         let mut files = Self { builtin: true, ..Self::default() };
         for (path, text) in texts {

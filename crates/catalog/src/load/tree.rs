@@ -29,7 +29,7 @@ pub(crate) fn of_folder(folder: &Path) -> Loaded {
 }
 
 /// Loads trees alone, without what is embedded.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn load_only(trees: &[Files]) -> Loaded {
     assemble(trees, Vec::new())
 }
