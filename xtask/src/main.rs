@@ -46,6 +46,8 @@ cargo xtask COMMAND
   contract --list APP everything an application asks, and how each is known
   crash [--times N] [--seed S] [--database sqlite|postgresql]
                       kill servers at random moments, 200 times on each database, and look at what is stored
+  scale [PART] [small]
+                      grow a database to 10,000 instances, run a server on it, live through a year; writes docs/scale
   hostile             hostile applications with the product's own budgets: bytes, requests, memory and time of each
   fuzz [--seconds N] [--target T [--input FILE]]
                       every target of fuzz/ by libFuzzer, guided by coverage (a minute each); with FILE that input alone
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         "browser" => browser::browser(rest),
         "screenshots" => browser::screenshots(),
         "docs" | "mutate-checks" | "new-app" | "new-check" => catalogue::run(&arguments),
+        "scale" => tests::scale(rest),
         "hostile" => tests::hostile(),
         "fuzz" => fuzz::fuzz(rest),
         "contract" => contract::contract(rest),

@@ -19,6 +19,16 @@ impl Postgres {
     /// Creates a cluster in a temporary folder and starts it. PostgreSQL refuses to run as root, so root starts it as
     /// `nobody`.
     pub(crate) fn start() -> Result<Self> {
+        // Nothing survives this process, so nothing need reach the disk.
+        Self::start_with(&["fsync=off", "synchronous_commit=off", "full_page_writes=off"])
+    }
+
+    /// The same as an operator would run it: what is committed has reached the disk.
+    pub(crate) fn start_durable() -> Result<Self> {
+        Self::start_with(&["shared_buffers=512MB"])
+    }
+
+    fn start_with(settings: &[&str]) -> Result<Self> {
         let programs = tools::installed(tools::postgres_folder(), "PostgreSQL")?;
         let folder = std::env::temp_dir().join(format!("parapet-postgres-{}", std::process::id()));
         std::fs::create_dir_all(&folder)
@@ -50,9 +60,8 @@ impl Postgres {
             .arg("-k")
             .arg(&folder)
             .args(["-p", &port.to_string()])
-            // Nothing survives this process, so nothing need reach the disk.
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "synchronous_commit=off"])
-            .args(["-c", "full_page_writes=off", "-c", "max_connections=300"])
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"])
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

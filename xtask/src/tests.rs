@@ -33,6 +33,18 @@ pub(crate) fn hostile() -> Result {
     run::run(&mut command)
 }
 
+/// `cargo xtask scale [PART] [small]`: the bench of growth on SQLite and on a PostgreSQL that keeps its promises to the disk.
+pub(crate) fn scale(arguments: &[String]) -> Result {
+    let postgres = Postgres::start_durable()?;
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(tools::root())
+        .args(["bench", "--package", "parapet", "--bench", "scale", "--"])
+        .args(arguments)
+        .env("PARAPET_TEST_POSTGRES_URL", postgres.url());
+    run::run(&mut command)
+}
+
 /// The whole workspace, counted.
 pub(crate) fn all() -> (Result, Option<Counts>) {
     let attempt = Postgres::start().and_then(|postgres| run::tee(nextest(&postgres)?.arg("--workspace")));

@@ -131,14 +131,18 @@ impl Role {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Engine {
+    /// Scans at the same time.
     pub(crate) workers: usize,
+    /// Scans at the same time at one vendor's address, so that one vendor that is slow does not take all workers.
+    pub(crate) per_origin: usize,
     /// How long a crash stays unnoticed by other nodes.
     pub(crate) lease_seconds: u16,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { workers: engine::Config::default().workers, lease_seconds: 60 }
+        let engine::Config { workers, per_origin, .. } = engine::Config::default();
+        Self { workers, per_origin, lease_seconds: 60 }
     }
 }
 
@@ -186,6 +190,11 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Failure> {
     if config.engine.workers == 0 {
         return Err(Failure::usage(format!(
             "{shown}: engine.workers must be at least 1, or nothing would be scanned."
+        )));
+    }
+    if config.engine.per_origin == 0 {
+        return Err(Failure::usage(format!(
+            "{shown}: engine.per_origin must be at least 1, or no vendor would be asked."
         )));
     }
     if !LEASE_SECONDS.contains(&config.engine.lease_seconds) {

@@ -62,6 +62,7 @@ fn engine_config(config: &Config) -> engine::Config {
     engine::Config {
         node: config.node_name(),
         workers: config.engine.workers,
+        per_origin: config.engine.per_origin,
         // A short lease wants to be renewed sooner.
         heartbeat: usual.heartbeat.min(Duration(lease.0 / 6)),
         lease,

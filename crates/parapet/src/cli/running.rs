@@ -32,7 +32,8 @@ The configuration file, all of it optional:
   name = \"parapet-1\"                             in logs and on leases
   linger_seconds = 0                             pages go on so long after SIGTERM, /readyz says 503
   [engine]
-  workers = 8
+  workers = 8                                    scans at the same time
+  per_origin = 4                                 of them at one vendor's address
   lease_seconds = 60                             so long a killed node stays unnoticed by the others
   [metrics]
   listen = \"127.0.0.1:9464\"                      for Prometheus; elsewhere with a token only

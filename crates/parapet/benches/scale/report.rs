@@ -1,0 +1,188 @@
+//! What was measured, as a page with drawings.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::growth::{PAGES, Step};
+use crate::place::{ACCOUNTS, FINDINGS};
+use crate::plot::{Line, Scale, draw};
+use crate::simulator::SLOW;
+use crate::window::Window;
+use crate::year::Day;
+use crate::{Size, percentile};
+
+/// Everything about one database server.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Measured {
+    pub(crate) database: &'static str,
+    pub(crate) growth: Vec<Step>,
+    pub(crate) window: Option<Window>,
+    pub(crate) year: Vec<Day>,
+}
+
+pub(crate) fn write(folder: &Path, all: &[Measured], size: Size) {
+    let mut out = format!(
+        "# Growth\n\nWritten by `cargo xtask scale` on a machine with {} processors, where the database, the simulated vendors and the \
+         server share them. Times are what this machine took while it had nothing else to do; read the curves' shape rather than \
+         their height. How it is measured stands in `crates/parapet/benches/scale/`; what follows from it in \
+         [the way to a million](../guides/scale.md).\n",
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    );
+    windows(&mut out, folder, all);
+    growth(&mut out, folder, all);
+    years(&mut out, folder, all, size);
+    std::fs::write(folder.join("README.md"), out).expect("the report is written");
+}
+
+fn drawing(out: &mut String, folder: &Path, name: &str, alt: &str, svg: &str) {
+    std::fs::write(folder.join(name), svg).expect("a drawing is written");
+    let _ = writeln!(out, "\n![{alt}]({name})");
+}
+
+fn windows(out: &mut String, folder: &Path, all: &[Measured]) {
+    let windows: Vec<(&str, &Window)> =
+        all.iter().filter_map(|m| Some((m.database, m.window.as_ref()?))).collect();
+    let Some((_, first)) = windows.first() else { return };
+    let _ = write!(
+        out,
+        "\n## Ten minutes at the hourly rate\n\n{} instances with {ACCOUNTS} accounts each, two scans of each every 40 minutes: as many runs \
+         as three scans every hour. The built server with its default settings (8 workers, 4 at one vendor's address) reads them over \
+         HTTP. One instance in twenty is at a vendor that takes {} s for each answer; its runs may be late, the others' may not.\n\n\
+         | | {} |\n|---|{}\n",
+        first.instances,
+        SLOW.as_secs(),
+        windows.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" | "),
+        "---:|".repeat(windows.len())
+    );
+    let mut row = |name: &str, cell: &dyn Fn(&Window) -> String| {
+        let cells: Vec<String> = windows.iter().map(|(_, w)| cell(w)).collect();
+        let _ = writeln!(out, "| {name} | {} |", cells.join(" | "));
+    };
+    row("seconds", &|w| format!("{:.0}", w.seconds));
+    row("runs that finished", &|w| w.runs.to_string());
+    row("of them succeeded", &|w| w.succeeded.to_string());
+    row("due and not finished two seconds later, at the end", &|w| w.waiting.to_string());
+    row("due to claimed, p50 (ms)", &|w| format!("{:.0}", percentile(&w.late, 50)));
+    row("due to claimed, p99 (ms)", &|w| format!("{:.0}", percentile(&w.late, 99)));
+    row("due to claimed, worst (ms)", &|w| format!("{:.0}", percentile(&w.late, 100)));
+    row("the same at the slow vendor, p50 (s)", &|w| format!("{:.0}", percentile(&w.late_slow, 50) / 1e3));
+    row("processor: server (1 = one of them)", &|w| format!("{:.2}", w.cpu[0]));
+    row("processor: PostgreSQL", &|w| format!("{:.2}", w.cpu[1]));
+    row("processor: simulated vendors", &|w| format!("{:.2}", w.cpu[2]));
+    row("server's memory, first and last minute (MB)", &|w| {
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
+        let some = w.memory.len().min(6);
+        format!("{:.0}, {:.0}", mean(&w.memory[..some]), mean(&w.memory[w.memory.len() - some..]))
+    });
+    for name in ["Applications", "Accounts", "Findings"] {
+        row(&format!("page {name} meanwhile, p50 and p99 (ms)"), &|w| {
+            let times = w.pages.get(name).map(Vec::as_slice).unwrap_or_default();
+            format!("{:.0}, {:.0}", percentile(times, 50), percentile(times, 99))
+        });
+    }
+    let every = |values: &[f64]| values.iter().enumerate().map(|(n, v)| (n as f64 * 10.0, *v)).collect();
+    let starts: Vec<Line> =
+        windows.iter().map(|(name, w)| Line { name: (*name).to_owned(), points: every(&w.starts) }).collect();
+    let svg = draw(
+        "Runs that began in each ten seconds",
+        ("seconds", Scale::Linear),
+        ("runs", Scale::Linear),
+        &starts,
+    );
+    drawing(out, folder, "starts.svg", "Starts spread evenly over the window", &svg);
+    let memory: Vec<Line> =
+        windows.iter().map(|(name, w)| Line { name: (*name).to_owned(), points: every(&w.memory) }).collect();
+    let svg = draw("The server's memory", ("seconds", Scale::Linear), ("MB", Scale::Linear), &memory);
+    drawing(out, folder, "memory.svg", "Memory of the server over the window", &svg);
+}
+
+fn growth(out: &mut String, folder: &Path, all: &[Measured]) {
+    if all.iter().all(|m| m.growth.is_empty()) {
+        return;
+    }
+    let _ = write!(
+        out,
+        "\n## As instances, accounts and findings grow\n\nEach instance brings {ACCOUNTS} accounts and {FINDINGS} open findings. Medians in \
+         milliseconds, without a socket in between; disk in megabytes.\n"
+    );
+    for m in all {
+        let names: Vec<&str> = PAGES.iter().map(|(name, _)| *name).collect();
+        let _ = write!(
+            out,
+            "\n### {}\n\n| instances | accounts | findings | store a run | read all facts | {} | disk |\n|---:|---:|---:|---:|---:|{}---:|\n",
+            m.database,
+            names.join(" | "),
+            "---:|".repeat(names.len())
+        );
+        for step in &m.growth {
+            let pages: Vec<String> = step.pages.iter().map(|ms| format!("{ms:.1}")).collect();
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {:.1} | {:.1} | {} | {:.0} |",
+                step.instances,
+                step.instances * ACCOUNTS,
+                step.instances * FINDINGS,
+                step.commit,
+                step.load,
+                pages.join(" | "),
+                step.disk
+            );
+        }
+        let at = |value: &dyn Fn(&Step) -> f64| -> Vec<(f64, f64)> {
+            m.growth.iter().map(|step| (step.instances as f64, value(step))).collect()
+        };
+        let mut lines = vec![Line { name: "store a run".to_owned(), points: at(&|s| s.commit) }];
+        for (n, (name, _)) in PAGES.iter().enumerate() {
+            let points = at(&|s| s.pages.get(n).copied().unwrap_or_default());
+            lines.push(Line { name: (*name).to_owned(), points });
+        }
+        let title = format!("{}: pages and runs by the number of instances", m.database);
+        let svg =
+            draw(&title, ("instances", Scale::Logarithmic), ("milliseconds", Scale::Logarithmic), &lines);
+        let file = format!("growth-{}.svg", m.database.to_lowercase());
+        drawing(out, folder, &file, &title, &svg);
+    }
+}
+
+fn years(out: &mut String, folder: &Path, all: &[Measured], size: Size) {
+    if all.iter().all(|m| m.year.is_empty()) {
+        return;
+    }
+    let _ = write!(
+        out,
+        "\n## A year of history\n\n{} instances, of which each runs one scan every hour for {} days, with an account that goes and one that \
+         comes and two findings mended and two new on each day. Runs are kept for 92 days; what is too old is deleted each day.\n",
+        size.year_instances, size.days
+    );
+    for m in all {
+        let _ = write!(
+            out,
+            "\n### {}\n\n| day | runs in the log | disk (MB) | page of the log (ms) | deleting (ms) |\n|---:|---:|---:|---:|---:|\n",
+            m.database
+        );
+        for day in m.year.iter().filter(|d| d.day % 30 == 0 || d.day == size.days) {
+            let _ = writeln!(
+                out,
+                "| {} | {} | {:.1} | {:.1} | {:.1} |",
+                day.day, day.runs, day.disk, day.log, day.prune
+            );
+        }
+    }
+    let lines = |value: &dyn Fn(&Day) -> f64| -> Vec<Line> {
+        all.iter()
+            .map(|m| Line {
+                name: m.database.to_owned(),
+                points: m.year.iter().map(|d| (d.day as f64, value(d))).collect(),
+            })
+            .collect()
+    };
+    let axes = (("days", Scale::Linear), ("MB", Scale::Linear));
+    let svg = draw("Disk over a year", axes.0, axes.1, &lines(&|d| d.disk));
+    drawing(
+        out,
+        folder,
+        "year.svg",
+        "Disk grows until runs are 92 days old, and then by findings and accounts alone",
+        &svg,
+    );
+}
