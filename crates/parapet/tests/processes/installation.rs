@@ -4,9 +4,15 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use collect::{Clock as _, Outbound, OutboundConfig};
+use engine::clock::{SystemClock, SystemEntropy};
+use model::view::CredentialInput;
+use ops::Ops;
+use secrecy::SecretString;
 use serde_json::json;
 use sim::Server;
 use sim::scim::{Plan, Scim};
+use store::{Db, Options, SealingKey};
 use tempfile::TempDir;
 
 use crate::database::Database;
@@ -47,13 +53,58 @@ impl Installation {
         }
         let this = Self { folder, database, tenants: Arc::new(servers) };
         this.configure("parapet.toml", more);
-        this.ran(&["key", "new", "parapet.key"]);
-        for (n, server) in this.tenants.iter().enumerate() {
-            let (address, name) = (format!("address={}", server.origin()), format!("directory {n}"));
-            let add = ["app", "add", "scim", "--set", &address, "--name", &name, "--config", "parapet.toml"];
-            this.ran(&add);
+        let made = this
+            .command()
+            .args(["key", "new", "parapet.key"])
+            .output()
+            .expect("the binary under test starts");
+        assert!(made.status.success(), "{made:?}");
+        if tenants > 0 {
+            this.onboard().await;
         }
         this
+    }
+
+    /// Onboards every tenant as the command line does, in this process: each process of its own would read the whole catalogue.
+    async fn onboard(&self) {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let (address, options) = (self.database.address(), Options::default());
+        let db = Db::open(&address, &self.key(), Arc::clone(&entropy) as _, clock.now(), options).await;
+        let db = db.expect("the database opens");
+        let outbound = OutboundConfig { allow_loopback_http: true, ..OutboundConfig::default() };
+        let ops = Ops::open(ops::Config {
+            db: db.clone(),
+            catalog: Arc::new(catalog::Catalog::builtin().catalog),
+            load_errors: Vec::new(),
+            outbound: Outbound::new(outbound).expect("a client"),
+            clock,
+            entropy,
+            simulated: false,
+            telling: ops::Telling::default(),
+        });
+        let ops = ops.await.expect("use cases");
+        for (n, server) in self.tenants.iter().enumerate() {
+            let input = CredentialInput {
+                deployment: String::new(),
+                auth: "client".to_owned(),
+                settings: [("address".to_owned(), server.origin())].into(),
+                name: format!("directory {n}"),
+                owner: String::new(),
+            };
+            let secrets = [("client_id", "parapet"), ("client_secret", SECRET)];
+            let secrets = secrets.map(|(name, value)| (name.to_owned(), SecretString::from(value)));
+            let (actor, app) = (ops::command_line(), "scim".into());
+            let page = ops.onboard_preflight(&actor, &app, input, secrets.into()).await.expect("verified");
+            ops.onboard_save(&actor, &page.draft).await.expect("saved");
+        }
+        db.close().await;
+    }
+
+    /// Its sealing key.
+    pub(crate) fn key(&self) -> SealingKey {
+        let text = std::fs::read_to_string(self.path().join("parapet.key")).expect("a key");
+        let byte = |at: usize| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).expect("hexadecimal");
+        SealingKey::from_bytes((0..32).map(byte).collect()).expect("a key")
     }
 
     /// The same installation in a folder of its own, on copies of these database files.
@@ -83,21 +134,11 @@ impl Installation {
         self.folder.path()
     }
 
-    /// The binary in this folder, with the credential in its environment and nothing else.
+    /// The binary in this folder, with nothing in its environment.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_parapet"));
         command.current_dir(self.path()).env_clear();
-        command.env("PARAPET_CLIENT_ID", "parapet").env("PARAPET_CLIENT_SECRET", SECRET);
         command
-    }
-
-    /// Runs a command that must succeed.
-    pub(crate) fn ran(&self, arguments: &[&str]) -> String {
-        let output = self.command().args(arguments).output().expect("the binary under test starts");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{arguments:?}: {out}\n{err}");
-        out
     }
 
     /// How many scans there are: two of each tenant.

@@ -8,7 +8,7 @@ use sim::scim::Scim;
 use sim::seed::Seed;
 use tokio::task::JoinHandle;
 
-use crate::database::now;
+use crate::database::{Database, now};
 use crate::installation::{Installation, generation};
 use crate::node::{Node, until};
 
@@ -43,8 +43,22 @@ pub(crate) async fn recovers(here: &Installation) {
     node.stop().await;
 }
 
-/// The same on a process that runs and has been asked for every scan.
+/// The same on a process that runs and has been asked for every scan. Runs that were cut off too often end as failed, which
+/// answers the request: these are asked for once more.
 pub(crate) async fn settles(here: &Installation, node: &Node, from: i64) {
+    until("no run is open any more", async || here.database.number(OPEN).await == 0).await;
+    let failing =
+        here.database.ask("SELECT DISTINCT instance_id FROM scans WHERE failing_since IS NOT NULL").await;
+    match &here.database {
+        _ if failing.is_empty() => {}
+        Database::Postgresql(_) => here.database.want_all().await,
+        Database::Sqlite(_) | Database::Copied(_) => {
+            let cookie = node.signed_in().await;
+            for instance in failing {
+                node.scan_now(&instance[0], &cookie).await;
+            }
+        }
+    }
     until("every scan has run and none is open", async || {
         here.database.number(&not_well_since(from)).await == 0
     })
@@ -53,10 +67,11 @@ pub(crate) async fn settles(here: &Installation, node: &Node, from: i64) {
     println!("all {} scans were Up again after {} ms", here.scans(), now() - from);
 }
 
-/// Counts the scans that have not succeeded since, or are still open or wanted.
+/// Scans that are held, begun or asked for.
+const OPEN: &str = "SELECT COUNT(*) FROM scans WHERE lease_expires_at IS NOT NULL OR run_id IS NOT NULL \
+                    OR wanted_at IS NOT NULL";
+
+/// Counts those and the scans that have not succeeded since.
 fn not_well_since(from: i64) -> String {
-    format!(
-        "SELECT COUNT(*) FROM scans WHERE lease_expires_at IS NOT NULL OR run_id IS NOT NULL OR wanted_at IS NOT NULL \
-         OR failing_since IS NOT NULL OR last_success_at IS NULL OR last_success_at < {from}"
-    )
+    format!("{OPEN} OR failing_since IS NOT NULL OR last_success_at IS NULL OR last_success_at < {from}")
 }

@@ -9,6 +9,8 @@
 )]
 
 mod database;
+mod digests;
+mod disk;
 mod installation;
 mod kill;
 mod lives;

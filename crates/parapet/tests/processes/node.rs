@@ -1,7 +1,7 @@
 //! One server process.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use crate::installation::Installation;
 
 /// Longer than anything takes that must come: a test that waits in vain says for what.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a test that has failed shows of each node's log.
+const LINES: usize = 60;
 
 /// A running server. Killed when dropped.
 pub(crate) struct Node {
@@ -24,6 +27,11 @@ impl Drop for Node {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let last = log.len().saturating_sub(LINES);
+            println!("the last words of a node:\n{}", log[last..].join("\n"));
+        }
     }
 }
 
@@ -35,6 +43,17 @@ impl Node {
         if !arguments.contains(&"--config") {
             command.args(["--config", "parapet.toml"]);
         }
+        Self::run(command)
+    }
+
+    /// Starts a process by others, which become it in the end.
+    pub(crate) fn wrapped(of: &Installation, words: &[&str]) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).current_dir(of.path());
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
         command.env("PARAPET_LOG", "info,engine=debug").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary under test starts");
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -58,6 +77,11 @@ impl Node {
         let node = Self::spawn(of, arguments);
         node.says("Parapet answers").await;
         node
+    }
+
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it has said.
@@ -101,6 +125,38 @@ impl Node {
         metrics.lines().filter(|l| l.starts_with("parapet_scan_status{") && l.ends_with(&status)).count()
     }
 
+    /// Goes through first set-up with the token on the console; the header that says who is signed in.
+    pub(crate) async fn signed_in(&self) -> String {
+        let is_token = |line: &String| line.trim().len() > 30 && !line.trim().contains(' ');
+        let token = self.log().into_iter().find(is_token).expect("a token on the console");
+        let password = "twelve-and-more-letters";
+        let form = format!("token={}&name=warden&password={password}&again={password}", token.trim());
+        let sent = send(&self.address().await, "POST /set-up", &form).await.expect("it answers");
+        let (status, text) = answer(sent).await.expect("an answer");
+        assert_eq!(status, 303, "{text}");
+        let cookie = text.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+        format!("Cookie: {}", cookie.split(';').next().unwrap_or_default())
+    }
+
+    /// Presses every Scan now of an application's page.
+    pub(crate) async fn scan_now(&self, instance: &str, cookie: &str) {
+        let address = self.address().await;
+        let (_, page) =
+            get(&address, &format!("/applications/{instance}/settings"), cookie).await.expect("a page");
+        let quoted = |text: &str| text.split('"').next().unwrap_or_default().to_owned();
+        let csrf = quoted(page.split_once("name=\"csrf\" value=\"").expect("a form").1);
+        let actions =
+            page.split("action=\"").skip(1).map(quoted).filter(|action| action.ends_with("/scan-now"));
+        let mut pressed = 0;
+        for action in actions {
+            let sent = send(&address, &format!("POST {action}\n{cookie}"), &format!("csrf={csrf}")).await;
+            let (status, text) = answer(sent.expect("it answers")).await.expect("an answer");
+            assert_eq!(status, 303, "{text}");
+            pressed += 1;
+        }
+        assert!(pressed > 0, "no Scan now: {page}");
+    }
+
     /// `kill -9`; what it had said.
     pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("it can be killed");
@@ -110,7 +166,7 @@ impl Node {
 
     /// SIGTERM, without waiting.
     pub(crate) fn tell_to_stop(&self) {
-        let told = std::process::Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let told = Command::new("kill").args(["-TERM", &self.id().to_string()]).status();
         assert!(told.expect("kill is there").success());
     }
 

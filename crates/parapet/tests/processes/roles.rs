@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::database::Database;
 use crate::installation::{Installation, QUICK};
-use crate::node::{Node, answer, get, send, until};
+use crate::node::{Node, get, send, until};
 
 async fn health(address: &str, path: &str) -> (u16, String) {
     let (status, text) = get(address, path, "").await.expect("somebody answers");
@@ -35,19 +35,6 @@ async fn roles_apart_are_refused_on_sqlite() {
     both.stop().await;
 }
 
-/// Goes through first set-up with the token on the console; the cookie of the session.
-async fn signed_in(node: &Node) -> String {
-    let is_token = |line: &String| line.trim().len() > 30 && !line.trim().contains(' ');
-    let token = node.log().into_iter().find(is_token).expect("a token on the console");
-    let password = "twelve-and-more-letters";
-    let form = format!("token={}&name=warden&password={password}&again={password}", token.trim());
-    let sent = send(&node.address().await, "POST /set-up", &form).await.expect("it answers");
-    let (status, text) = answer(sent).await.expect("an answer");
-    assert_eq!(status, 303, "{text}");
-    let cookie = text.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
-    format!("Cookie: {}", cookie.split(';').next().unwrap_or_default())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_one_process_follows_the_scans_of_another() {
     let Some(database) = Database::postgresql().await else { return };
@@ -55,7 +42,7 @@ async fn a_page_of_one_process_follows_the_scans_of_another() {
     let web = Node::start(&here, &["--role", "web"]).await;
     let address = web.address().await;
     assert_eq!(health(&address, "/readyz").await, well("ready"));
-    let cookie = signed_in(&web).await;
+    let cookie = web.signed_in().await;
 
     // Live updates: one at once, and then one for each change.
     let mut live = send(&address, &format!("GET /events\n{cookie}"), "").await.expect("it answers");

@@ -98,9 +98,7 @@ async fn opened(
 async fn a_log_that_ends_anywhere_opens_to_what_was_committed_before() {
     let number = u64::try_from(now()).expect("after 1970");
     let here = Installation::sqlite(3, "").await;
-    let key = std::fs::read_to_string(here.path().join("parapet.key")).expect("a key");
-    let pair = |at: usize| u8::from_str_radix(&key[at..at + 2], 16).expect("hexadecimal");
-    let key = SealingKey::from_bytes((0..32).map(|n| pair(2 * n)).collect()).expect("a key");
+    let key = here.key();
     let (file, log) = cut_short(&here, number).await;
     let commits = log.commits();
     println!("seed {number}: {} frames, {} transactions", log.ends.len(), commits.len());
