@@ -38,7 +38,7 @@ mod watch;
 mod weight;
 
 pub use auth::code::{SignIn, authorize_url, sign_in_scopes};
-pub use clock::Clock;
+pub use clock::{Clock, Unhurried};
 pub use outbound::{Heard, Outbound, OutboundConfig, OutboundError, Posted, ResolveOverride, Tap};
 pub use preflight::{Checkup, Preflight, Tried};
 pub use progress::{Checkpoint, Collected, DatasetState, Done, Progress, Quiet, RunRequest, SWEEP_REQUESTS};

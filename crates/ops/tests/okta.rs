@@ -2,11 +2,13 @@
 //! authenticate, on both engines, and when something is withdrawn or the vendor limits.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use catalog::{App, Catalog};
-use collect::{Clock, Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target};
-use futures_util::future::BoxFuture;
+use collect::{
+    Clock as _, Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target,
+    Unhurried,
+};
 use model::dataset::{Availability, Snapshot};
 use model::scan::{FailureCause, ScanKind};
 use model::time::{Duration, Timestamp};
@@ -15,28 +17,10 @@ use sim::{Fault, FaultRule, Server};
 
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
-/// Waiting takes no time, but time passes: for the reader and for the simulator alike.
-#[derive(Clone)]
-struct Quick(Arc<Mutex<Timestamp>>);
-
-impl Clock for Quick {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().expect("nobody panics")
-    }
-    fn sleep(&self, length: Duration) -> BoxFuture<'_, ()> {
-        let mut now = self.0.lock().expect("nobody panics");
-        *now = *now + length;
-        Box::pin(std::future::ready(()))
-    }
-    fn jitter(&self, _: Duration) -> Duration {
-        Duration::ZERO
-    }
-}
-
 struct Bed {
     app: Arc<App>,
     server: Server<Okta>,
-    clock: Quick,
+    clock: Unhurried,
     key: String,
 }
 
@@ -55,7 +39,7 @@ async fn bed(classic: bool) -> Bed {
     okta.tokens.insert("simulated-reader".to_owned(), Rank::ReadOnlyAdministrator);
     let (service, key) = ServiceApp::generate("0oaparapet", &scopes(&app)).expect("a key");
     okta.app = Some(service);
-    let clock = Quick(Arc::new(Mutex::new(NOW)));
+    let clock = Unhurried::at(NOW);
     let time = clock.clone();
     let server = Server::start(okta, Arc::new(move || time.now())).await.expect("a loopback port");
     Bed { app, server, clock, key: format!("kid: simulated\n{key}") }

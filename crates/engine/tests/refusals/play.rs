@@ -2,34 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use assess::{Assessment, Detail, Instance, Prior, PriorFinding};
 use catalog::App;
-use collect::{Clock, Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target};
+use collect::{
+    Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target, Unhurried,
+};
 use model::dataset::Snapshot;
 use model::finding::Outcome;
 use model::id::FindingId;
 use model::scan::ScanKind;
 use model::time::{Duration, Timestamp};
 use sim::tape::{Answer, Exchange, Player, Tape};
-
-/// Waiting takes no time, but time passes.
-struct Quick(Mutex<Timestamp>);
-
-impl Clock for Quick {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-    fn sleep(&self, length: Duration) -> futures_util::future::BoxFuture<'_, ()> {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = *now + length;
-        Box::pin(std::future::ready(()))
-    }
-    fn jitter(&self, _: Duration) -> Duration {
-        Duration::ZERO
-    }
-}
 
 /// The tapes of an application, by case.
 pub(crate) fn tapes(app: &App) -> BTreeMap<String, Tape> {
@@ -90,7 +75,7 @@ pub(crate) async fn read(outbound: &Outbound, app: &Arc<App>, tape: &Tape, kind:
     };
     let values = tape.credential.iter().map(|(name, value)| (name.clone(), value.clone().into()));
     let credential = Credential::new(&*tape.auth, values.collect());
-    let clock = Quick(Mutex::new(now));
+    let clock = Unhurried::at(now);
     let mut request = RunRequest::new(kind, now + Duration::hours(3));
     request.sweep_requests = u32::MAX;
     let collected = collect::run(outbound, &target, &credential, &clock, request, &Quiet).await;

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use catalog::{App, Catalog};
-use collect::{Clock, Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target};
+use collect::{
+    Clock as _, Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target,
+    Unhurried,
+};
 use model::dataset::Snapshot;
 use model::scan::ScanKind;
 use model::time::{Duration, Timestamp};
@@ -11,23 +14,6 @@ use model::time::{Duration, Timestamp};
 use sim::tape::Tape;
 
 use crate::tape::Case;
-
-/// Waiting takes no time, but time passes.
-struct Quick(Mutex<Timestamp>);
-
-impl Clock for Quick {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().expect("nobody panics")
-    }
-    fn sleep(&self, length: Duration) -> futures_util::future::BoxFuture<'_, ()> {
-        let mut now = self.0.lock().expect("nobody panics");
-        *now = *now + length;
-        Box::pin(std::future::ready(()))
-    }
-    fn jitter(&self, _: Duration) -> Duration {
-        Duration::ZERO
-    }
-}
 
 /// The built-in application of a case.
 pub(crate) fn app(case: &Case) -> Arc<App> {
@@ -53,7 +39,7 @@ pub(crate) async fn read(app: &Arc<App>, tape: &Tape, address: &str, kind: ScanK
     };
     let values = tape.credential.iter().map(|(name, value)| (name.clone(), value.clone().into()));
     let credential = Credential::new(&*tape.auth, values.collect());
-    let clock = Quick(Mutex::new(now(tape)));
+    let clock = Unhurried::at(now(tape));
     let request = RunRequest::new(kind, now(tape) + Duration::hours(3));
     match collect::run(&outbound, &target, &credential, &clock, request, &Quiet).await {
         Collected::Done(done) => done.snapshot,

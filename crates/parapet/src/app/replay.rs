@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use assess::{Detail, Instance, Prior};
 use catalog::App;
-use collect::{Clock, Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target};
+use collect::{
+    Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target, Unhurried,
+};
 use model::time::{Duration, Timestamp};
 use serde_json::{Map, Value as Json};
 use sim::tape::{Player, Tape};
@@ -134,7 +136,7 @@ async fn play(app: &Arc<App>, tape: &Tape, problems: &mut Vec<String>) -> Result
     let mut found = Map::new();
     for kind in app.supported() {
         let request = RunRequest::new(kind, stage.now + Duration::hours(3));
-        let clock = Quick(Mutex::new(stage.now));
+        let clock = Unhurried::at(stage.now);
         let run = collect::run(&stage.outbound, &stage.target, &stage.credential, &clock, request, &Quiet);
         let Collected::Done(done) = run.await else {
             problems.push(format!(
@@ -226,23 +228,6 @@ impl Stage {
             ),
             now: Timestamp::parse(&tape.now).ok_or_else(|| "`now` is no instant".to_owned())?,
         })
-    }
-}
-
-/// Waiting takes no time, but time passes.
-struct Quick(Mutex<Timestamp>);
-
-impl Clock for Quick {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-    fn sleep(&self, length: Duration) -> futures_util::future::BoxFuture<'_, ()> {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = *now + length;
-        Box::pin(std::future::ready(()))
-    }
-    fn jitter(&self, _: Duration) -> Duration {
-        Duration::ZERO
     }
 }
 
