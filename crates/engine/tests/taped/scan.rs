@@ -1,11 +1,10 @@
 //! One scan of a tape by the real connector engine.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use catalog::{App, Catalog};
 use collect::{
-    Clock as _, Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target,
-    Unhurried,
+    Collected, Credential, Origins, Outbound, OutboundConfig, Quiet, RunRequest, Target, Unhurried,
 };
 use model::dataset::Snapshot;
 use model::scan::ScanKind;
