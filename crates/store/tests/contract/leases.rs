@@ -1,10 +1,10 @@
 use model::health::{Enablement, Progress};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
-use model::time::Duration;
+use model::time::{Duration, Timestamp};
 use store::checkpoints::{self, Part};
 use store::instances::{self, NewCredential};
-use store::scans::{self, Release, Renewed};
-use store::{StoreError, runs};
+use store::scans::{self, Claim, Release, Renewed};
+use store::{Db, Options, StoreError, runs};
 
 use crate::support::*;
 
@@ -314,4 +314,37 @@ on_both! {
         }
         assert_eq!(opened, 24);
     }
+}
+
+/// Nodes whose clocks are wrong by decades agree on when a lease ends.
+#[tokio::test]
+async fn on_postgresql_leases_end_by_the_databases_clock() {
+    // Where no server is named the other tests of this file say so.
+    let Some(address) = pg_address().await else { return };
+    let db = Db::open(&address, &key(1), Counting::new(), T0, Options::default()).await.expect("opens");
+    let id = onboard(&db, "a", &[CONFIG, ScanKind::Accounts]).await;
+    let (behind, ahead) = (Timestamp(1_000), Timestamp(4_000_000_000_000));
+    let by = async |kind, now, ttl| {
+        let claim =
+            Claim { instance: &id, kind, holder: "node", now, ttl, deadline: now + Duration::hours(3) };
+        scans::claim(&db, claim).await.expect("a claim").expect("free")
+    };
+    let long = by(CONFIG, behind, Duration::hours(1)).await;
+    for now in [behind, ahead] {
+        assert!(scans::expired(&db, now).await.unwrap().is_empty(), "an hour is not over");
+    }
+    let renewed = scans::renew(&db, &long, behind, Duration::hours(2), Progress::default()).await.unwrap();
+    let Renewed::Held { expires_at } = renewed else { panic!("{renewed:?}") };
+    assert!(expires_at > long.expires_at && long.expires_at > behind + Duration::days(365));
+    let short = by(ScanKind::Accounts, ahead, Duration(1)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    for now in [behind, ahead] {
+        let over: Vec<_> = scans::expired(&db, now).await.unwrap().into_iter().map(|held| held.run).collect();
+        assert_eq!(
+            over,
+            std::slice::from_ref(&short.run),
+            "a millisecond is over, whatever a node's clock says"
+        );
+    }
+    db.close().await;
 }
