@@ -63,7 +63,8 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<ExitCode, Failure> {
         let answer = match opened {
             Ok(db) => {
                 let all = store::instances::all(&db).await.map_err(Failure::from);
-                let answer = all.map(|i| format!("{} with {} applications", config.database, i.len()));
+                let answer =
+                    all.map(|i| format!("{} with {} applications", shown(&config.database), i.len()));
                 db.close().await;
                 answer
             }
@@ -88,4 +89,39 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<ExitCode, Failure> {
         }),
     );
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// The address of a database without what may be a secret in it: a server's address carries its password.
+fn shown(address: &str) -> String {
+    let Ok(url) = url::Url::parse(address) else { return address.to_owned() };
+    match url.host_str() {
+        Some(host) => {
+            let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+            format!("{}://{host}{port}{}", url.scheme(), url.path())
+        }
+        None => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_of_a_database_is_shown() {
+        for (address, said) in [
+            (
+                "postgres://parapet:hunter2@db.internal/parapet?sslmode=disable",
+                "postgres://db.internal/parapet",
+            ),
+            (
+                "postgresql://db.internal:6432/parapet?password=hunter2",
+                "postgresql://db.internal:6432/parapet",
+            ),
+            ("sqlite:parapet.db", "sqlite:parapet.db"),
+            ("/var/lib/parapet/parapet.db", "/var/lib/parapet/parapet.db"),
+        ] {
+            assert_eq!(shown(address), said);
+        }
+    }
 }
