@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use collect::{Clock as _, Outbound, OutboundConfig};
+use collect::{Clock, Outbound, OutboundConfig};
 use engine::clock::{SystemClock, SystemEntropy};
 use model::view::CredentialInput;
 use ops::Ops;
@@ -65,9 +65,9 @@ impl Installation {
         this
     }
 
-    /// Onboards every tenant as the command line does, in this process: each process of its own would read the whole catalogue.
-    async fn onboard(&self) {
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    /// The use cases in this process, which is then a node of its own.
+    pub(crate) async fn open(&self, clock: Arc<dyn Clock>) -> (Db, Ops) {
+        let entropy = Arc::new(SystemEntropy);
         let (address, options) = (self.database.address(), Options::default());
         let db = Db::open(&address, &self.key(), Arc::clone(&entropy) as _, clock.now(), options).await;
         let db = db.expect("the database opens");
@@ -82,7 +82,12 @@ impl Installation {
             simulated: false,
             telling: ops::Telling::default(),
         });
-        let ops = ops.await.expect("use cases");
+        (db, ops.await.expect("use cases"))
+    }
+
+    /// Onboards every tenant as the command line does, in this process: each process of its own would read the whole catalogue.
+    async fn onboard(&self) {
+        let (db, ops) = self.open(Arc::new(SystemClock)).await;
         for (n, server) in self.tenants.iter().enumerate() {
             let input = CredentialInput {
                 deployment: String::new(),

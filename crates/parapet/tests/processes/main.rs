@@ -17,5 +17,6 @@ mod lives;
 mod node;
 mod restart;
 mod roles;
+mod untold;
 mod wal;
 mod whole;
