@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::installation::Installation;
 
 /// Longer than anything takes that must come: a test that waits in vain says for what.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a test that has failed shows of each node's log.
 const LINES: usize = 60;
