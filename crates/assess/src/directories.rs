@@ -370,3 +370,31 @@ impl Place {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ids are not addresses: what differs in case, or in a blank, is another id.
+    #[test]
+    fn ids_that_differ_by_case_are_different_people() {
+        let now = Timestamp(1_769_817_600_000);
+        let identity = |id: &str| Identity { id: id.into(), seen_at: now, ..Identity::default() };
+        let all = Directories::new(&[Directory {
+            id: "d".into(),
+            name: "D".to_owned(),
+            max_age: model::identity::MAX_AGE,
+            complete_at: Some(now),
+            identities: vec![identity("ID-a"), identity("id-A")],
+        }]);
+        let by = |id: &str| match all.by_id(&[id.to_owned()]) {
+            Found::One(person) => all.people[person].key.id.clone(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!([by("ID-a"), by("id-A")], ["ID-a", "id-A"]);
+        assert_eq!(["id-a", "ID-A", "ID-a ", ""].map(by), ["Nobody"; 4]);
+        let key = |id: &str| IdentityKey { directory: "d".into(), id: id.to_owned() };
+        assert_ne!(all.by_key(&key("ID-a")), all.by_key(&key("id-A")));
+        assert_eq!(all.by_key(&key("id-a")), None);
+    }
+}

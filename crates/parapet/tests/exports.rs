@@ -18,8 +18,17 @@ struct Bench {
     server: Server<Scim>,
 }
 
+/// Names and ids that try to be more than text: a formula, escapes of a terminal, lines of a report, an element of a page.
+const NAME: &str =
+    "=1+1\u{1b}]0;owned\u{7}\u{9b}2J\r\n\u{25cf} forged: succeeded\u{202e}<script>alert(1)</script>\",\"";
+const ID: &str = "@SUM(1)|'=2+2\u{1b}[31m\nid";
+
 impl Bench {
     async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Scim)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = "[outbound]\nallow_loopback_http = true\n";
         std::fs::write(folder.path().join("parapet.toml"), config).expect("written");
@@ -30,6 +39,7 @@ impl Bench {
         // Two accounts whose names differ in upper and lower case only: a check fails for both.
         let twin = vendor.users[0]["userName"].as_str().expect("a name").to_uppercase();
         vendor.users[1]["userName"] = serde_json::json!(twin);
+        change(&mut vendor);
         let clock = || {
             use collect::Clock as _;
             engine::clock::SystemClock.now()
@@ -55,6 +65,70 @@ fn lines(ran: &Ran) -> Vec<Value> {
 
 fn statuses(ran: &Ran) -> Vec<u64> {
     lines(ran).iter().map(|e| e["compliance"]["status_id"].as_u64().expect("a number")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_stay_text_in_every_format() {
+    let bench = Bench::with(|vendor| {
+        vendor.users[2]["userName"] = serde_json::json!(NAME);
+        vendor.users[2]["id"] = serde_json::json!(ID);
+        // So that a check fails and says the name.
+        vendor.users[2]["emails"] = serde_json::json!([]);
+    })
+    .await;
+    let scan = |format| bench.scan(SECRET, &["--format", format]).ended(0);
+    let table = scan("table").out;
+    assert!(table.contains("forged"), "the name is not there, so nothing was tried:\n{table}");
+    let obeyed = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(!table.contains(obeyed), "{table:?}");
+    assert!(!table.lines().any(|line| line.trim_start().starts_with("\u{25cf} forged")), "{table}");
+    // The formats for programs keep what they were told, within their own rules.
+    let json = scan("json").json();
+    let results = json["scans"].as_array().expect("a list").iter();
+    let results: Vec<&Value> = results.flat_map(|s| s["results"].as_array().expect("a list")).collect();
+    let of_it = |r: &&&Value| r["resource"] == ID && r["outcome"] == "fail";
+    let failed = results.iter().find(of_it).expect("a finding about it");
+    // A sentence is for people: it has lost what would be obeyed. The id is a program's, and whole.
+    let says = failed["says"].as_str().unwrap_or_default();
+    assert!(says.contains("=1+1") && says.contains("<script>") && !says.contains(obeyed), "{failed}");
+    assert!(lines(&scan("ocsf")).iter().any(|event| event.to_string().contains("forged")));
+    assert!(scan("sarif").out.contains("forged"));
+    scan("sarif").json();
+    // JSON escapes what ASCII calls a control character, and no other.
+    for format in ["json", "ocsf", "sarif"] {
+        let out = scan(format).out;
+        assert!(!out.contains(|c: char| c.is_ascii_control() && c != '\n'), "{format}");
+    }
+    let csv = scan("csv").out;
+    assert!(csv.contains("'@SUM(1)"), "{csv}");
+    let cells = cells(&csv);
+    assert!(
+        cells.iter().all(|row| row.len() == cells[0].len()),
+        "a name made a cell or a row of its own: {csv}"
+    );
+    for cell in cells.iter().flatten() {
+        assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "a spreadsheet runs {cell:?}");
+    }
+}
+
+/// CSV as RFC 4180 has it.
+fn cells(text: &str) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => cell.extend(chars.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(std::mem::take(&mut cell)),
+            '\n' if !quoted => {
+                row.push(std::mem::take(&mut cell));
+                rows.push(std::mem::take(&mut row));
+            }
+            c => cell.push(c),
+        }
+    }
+    assert!(!quoted && cell.is_empty() && row.is_empty(), "it ends in the middle: {text}");
+    rows
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,7 +94,7 @@ async fn list(config: &ConfigArgs, as_json: bool) -> Result<ExitCode, Failure> {
         say(&format!("{:#}", json!({ "headline": headline, "applications": tiles })));
         return Ok(ExitCode::SUCCESS);
     }
-    say(&headline.plain(wiring::now()));
+    say(&clean(&headline.plain(wiring::now())));
     let mut rows = table(&["status", "name", "product", "tenant", "owner", "critical", "high", "last scan"]);
     let now = wiring::now();
     for tile in &tiles {
@@ -135,23 +135,23 @@ async fn add(args: AddArgs) -> Result<ExitCode, Failure> {
     let page = world.ops.onboard_preflight(&actor, &app.id, input, secrets).await?;
     say(&format!(
         "{} as {}, sent to {}",
-        page.identity.tenant_name,
-        page.identity.subject,
+        clean(&page.identity.tenant_name),
+        clean(&page.identity.subject),
         page.origins.join(", ")
     ));
     if !page.posts.is_empty() {
         say(&format!("This application sends POST requests to: {}", page.posts.join(", ")));
     }
     for row in &page.scans {
-        say(&format!("  {}", row.sentence));
+        say(&format!("  {}", clean(&row.sentence)));
     }
     for other in &page.duplicates {
-        output::note(&format!("the same tenant is onboarded already as {}", other.name));
+        output::note(&format!("the same tenant is onboarded already as {}", clean(&other.name)));
     }
     let id = world.ops.onboard_save(&actor, &page.draft).await?;
     say(&format!(
         "Saved as {} ({id}). The server scans it at once; it runs with `parapet serve`.",
-        page.name
+        clean(&page.name)
     ));
     world.db.close().await;
     Ok(ExitCode::SUCCESS)
@@ -212,7 +212,11 @@ async fn remove(name: &str, yes: bool, config: &ConfigArgs) -> Result<ExitCode, 
     let removal = store::instances::removal(&world.db, &id).await?;
     let what = format!(
         "{} with {} findings, {} runs, {} accounts and {} plugins",
-        found.instance.name, removal.findings, removal.runs, removal.accounts, removal.plugins
+        clean(&found.instance.name),
+        removal.findings,
+        removal.runs,
+        removal.accounts,
+        removal.plugins
     );
     if !yes {
         return Err(Failure::usage(format!("This would delete {what}. Add --yes to do it.")));

@@ -14,9 +14,9 @@ use model::words;
 
 use crate::failure::Failure;
 
-/// A result. A reader that has seen enough (`| head`) is no fault.
+/// A result, on one line or several. A reader that has seen enough (`| head`) is no fault.
 pub(crate) fn say(text: &str) {
-    if let Err(e) = writeln!(io::stdout().lock(), "{text}")
+    if let Err(e) = writeln!(io::stdout().lock(), "{}", harmless(text))
         && e.kind() != io::ErrorKind::BrokenPipe
     {
         note(&format!("standard output cannot be written: {e}"));
@@ -26,12 +26,12 @@ pub(crate) fn say(text: &str) {
 /// A remark.
 #[expect(clippy::print_stderr, reason = "the one place where remarks are printed")]
 pub(crate) fn note(text: &str) {
-    eprintln!("parapet: {text}");
+    eprintln!("parapet: {}", harmless(text));
 }
 
 /// A failure.
 pub(crate) fn complain(failure: &Failure) {
-    note(&clean(&failure.message));
+    note(&failure.message);
     if let Some(climbed) = failure.fault.as_deref().and_then(climbed) {
         note(&clean(&climbed));
     }
@@ -140,7 +140,32 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
-/// What a tenant wrote may hold terminal escapes; control characters are shown, not obeyed.
+/// Text for a terminal: what a tenant wrote may hold escapes; they are shown, not obeyed. Nothing that is printed goes
+/// around this, whoever forgot [`clean`].
+fn harmless(text: &str) -> String {
+    let obeyed = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c);
+    text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// One fact within a line: a name with a line end in it would look like a line of ours.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Characters that turn the direction of what follows them, beyond the name they stand in.
+const fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_name_is_obeyed() {
+        let name = "acme\u{1b}]0;owned\u{7}\u{9b}2J\r\n\u{25cf} succeeded\u{202e}";
+        assert!(!clean(name).contains(|c: char| c.is_control() || turns(c)), "{:?}", clean(name));
+        assert_eq!(harmless("two\nlines\tand a \u{1b}[31mcolour"), "two\nlines\tand a \u{fffd}[31mcolour");
+        assert_eq!(clean("Zo\u{eb} \u{5d0} \u{1f600}"), "Zo\u{eb} \u{5d0} \u{1f600}");
+    }
 }

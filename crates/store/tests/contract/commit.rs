@@ -170,6 +170,53 @@ on_both! {
         assert_eq!((back.first_seen_at, back.gone_at, back.stale_since), (min(1), None, None));
     }
 
+    async fn ids_that_differ_by_case_are_never_one(f: Fixture) {
+        let kinds = [CONFIG, ScanKind::Accounts, ScanKind::Plugins];
+        let id = onboard(&f.db, "a", &kinds).await;
+        // Findings: what happens to one happens to it alone.
+        let failing = [fails("example/one", "Repo", Severity::High), fails("example/one", "repo", Severity::High)];
+        let done = run_with(&f.db, &id, CONFIG, min(1), |c| c.results = &failing).await;
+        assert_eq!(done.opened, 2);
+        let of = |rows: &[findings::Finding], resource: &str| {
+            let found: Vec<_> = rows.iter().filter(|r| r.resource == resource).cloned().collect();
+            assert_eq!(found.len(), 1, "{resource}");
+            found[0].clone()
+        };
+        let rows = open_findings(&f).await;
+        let (upper, lower) = (of(&rows, "Repo"), of(&rows, "repo"));
+        assert_ne!(upper.id, lower.id);
+        findings::set_state(&f.db, &lower.id, &OperatorState::InProgress, "ada", min(2), audit("x")).await.unwrap();
+        let resolved = [upper.id.clone()];
+        run_with(&f.db, &id, CONFIG, min(3), |c| {
+            c.results = &failing[1..];
+            c.resolved = &resolved;
+        })
+        .await;
+        let rows = open_findings(&f).await;
+        assert_eq!(of(&rows, "Repo").state, FindingState::Resolved);
+        assert_eq!((of(&rows, "repo").state, of(&rows, "repo").id), (FindingState::InProgress, lower.id));
+
+        // Accounts and plugins: one goes, the other stays, and each has what is its own.
+        let kind = ScanKind::Accounts;
+        let people = [account("Ada", "Ada", Value::Bool(true)), account("ada", "ada", Value::Bool(false))];
+        run_with(&f.db, &id, kind, min(1), |c| c.accounts = all_of(&people)).await;
+        for (at, name) in ["Ada", "ada"].into_iter().enumerate() {
+            assert_eq!(accounts::get(&f.db, &id, name).await.unwrap().record, people[at], "{name}");
+        }
+        assert!(accounts::get(&f.db, &id, "ADA").await.is_err(), "nobody has that id");
+        run_with(&f.db, &id, kind, min(2), |c| c.accounts = all_of(&people[1..])).await;
+        assert_eq!(accounts::get(&f.db, &id, "Ada").await.unwrap().gone_at, Some(min(2)));
+        assert_eq!(accounts::get(&f.db, &id, "ada").await.unwrap().gone_at, None);
+
+        let kind = ScanKind::Plugins;
+        let all = [plugin("Bot", "Bot", "high"), plugin("bot", "bot", "unknown")];
+        run_with(&f.db, &id, kind, min(1), |c| c.plugins = all_of(&all)).await;
+        let reviewed = plugins::Reviewed { review: Review::Reviewed, note: "", by: "ada" };
+        plugins::review(&f.db, &id, "bot", reviewed, min(2), audit("review")).await.unwrap();
+        assert_eq!(plugins::get(&f.db, &id, "Bot").await.unwrap().review, Review::NotReviewed);
+        assert_eq!(plugins::get(&f.db, &id, "bot").await.unwrap().review, Review::Reviewed);
+    }
+
     async fn a_plugin_that_comes_back_is_not_reviewed(f: Fixture) {
         let kind = ScanKind::Plugins;
         let id = onboard(&f.db, "a", &[kind]).await;
