@@ -2,6 +2,7 @@
 
 use model::id::InstanceId;
 use model::scan::FailureCause;
+use model::schedule::try_at;
 use model::time::Duration;
 use store::StoreError;
 use store::instances::{self, lift_suspension, take_try, tried_in_vain};
@@ -19,7 +20,7 @@ pub(crate) async fn try_suspended(context: &Context, id: &InstanceId) -> Result<
         Err(StoreError::NotFound { .. }) => return Ok(Ended::Nothing),
         row => row?,
     };
-    let Some(before) = row.instance.facts.suspension.clone().filter(|s| s.next_try_at <= now) else {
+    let Some(before) = row.instance.facts.suspension.clone().filter(|s| try_at(s, now) <= now) else {
         return Ok(Ended::Nothing);
     };
     let Some(app) = context.catalog.app(&row.instance.app) else { return Ok(Ended::Nothing) };

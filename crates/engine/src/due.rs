@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::health::{Enablement, Standing};
 use model::id::InstanceId;
 use model::scan::ScanKind;
-use model::schedule::{due_at, vendor_wait};
+use model::schedule::{due_at, try_at, vendor_wait};
 use model::time::{Duration, Timestamp};
 
 /// How often a scan that is not enabled is looked at again.
@@ -66,7 +66,7 @@ fn jobs(id: &InstanceId, known: &Known, now: Timestamp) -> Vec<(Due, Timestamp, 
     }
     let not_before = vendor_wait(instance, now).unwrap_or(now);
     if let Some(suspension) = &instance.suspension {
-        jobs.push(((id.clone(), Work::TryCredential), suspension.next_try_at.max(not_before), false));
+        jobs.push(((id.clone(), Work::TryCredential), try_at(suspension, now).max(not_before), false));
         return jobs;
     }
     let oldest = known.standing.scans.iter().filter_map(|scan| match &scan.enablement {
@@ -74,7 +74,9 @@ fn jobs(id: &InstanceId, known: &Known, now: Timestamp) -> Vec<(Due, Timestamp, 
         Enablement::Enabled | Enablement::Stopped { .. } => None,
     });
     if let Some(checked_at) = oldest.min() {
-        jobs.push(((id.clone(), Work::Recheck), (checked_at + RECHECK).max(not_before), false));
+        // A look that a clock put into the future is none.
+        let at = if checked_at > now { now } else { checked_at + RECHECK };
+        jobs.push(((id.clone(), Work::Recheck), at.max(not_before), false));
     }
     jobs
 }

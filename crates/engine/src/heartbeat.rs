@@ -65,6 +65,7 @@ impl<'a> Tracker<'a> {
         let mut renewed_at = clock.now();
         loop {
             let asked = tokio::select! {
+                biased;
                 () = clock.sleep(config.heartbeat) => false,
                 () = touched(&mut changes, self.held) => true,
             };

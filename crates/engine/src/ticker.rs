@@ -185,12 +185,30 @@ impl Ticker {
 
     /// One look at what is due: starts it, and says when to look again.
     pub(crate) async fn tick(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let Agenda { start, next_at } = self.look().await?;
+        for job in start {
+            if let Some(work) = self.begin(job) {
+                self.flying.spawn(work);
+            }
+        }
+        let ours = [Some(self.expiry_at), Some(self.upkeep_at), self.reload_at, next_at];
+        Ok(ours.into_iter().flatten().min())
+    }
+
+    /// It has heard of nothing that was changed until now.
+    #[cfg(test)]
+    pub(crate) fn miss(&mut self) {
+        self.changes = self.changes.resubscribe();
+    }
+
+    /// One look at what is due, and at what has expired.
+    pub(crate) async fn look(&mut self) -> Result<Agenda, StoreError> {
         let now = self.context.now();
         self.hear_all().await?;
-        if self.reload_at.is_some_and(|at| at <= now) {
+        if self.reload_at.is_some_and(|at| is_due(at, self.context.config.reload.unwrap_or(HOLD_OFF), now)) {
             self.reload().await?;
         }
-        if self.expiry_at <= now {
+        if is_due(self.expiry_at, EXPIRY_EVERY, now) {
             self.expiry_at = now + EXPIRY_EVERY.min(Duration(self.context.config.lease.0 / 2));
             let expired = findings::expire_exceptions(&self.context.db, now).await?;
             if expired > 0 {
@@ -209,19 +227,13 @@ impl Ticker {
                 self.refresh(&held.instance).await?;
             }
         }
-        if self.upkeep_at <= now {
+        if is_due(self.upkeep_at, UPKEEP_EVERY, now) {
             self.upkeep_at = now + UPKEEP_EVERY;
             upkeep::run(&self.context).await?;
         }
-        self.busy.held_off.retain(|_, until| *until > now);
+        self.busy.held_off.retain(|_, until| !is_due(*until, RECHECK_HOLD_OFF, now));
         let config = &self.context.config;
-        let Agenda { start, next_at } =
-            agenda(&self.known, &self.busy, config.workers, config.per_origin, now);
-        for job in start {
-            self.launch(job);
-        }
-        let ours = [Some(self.expiry_at), Some(self.upkeep_at), self.reload_at, next_at];
-        Ok(ours.into_iter().flatten().min())
+        Ok(agenda(&self.known, &self.busy, config.workers, config.per_origin, now))
     }
 
     /// Works off everything that is due, one look after the other, until nothing is.
@@ -238,11 +250,15 @@ impl Ticker {
         }
     }
 
-    fn launch(&mut self, job: Due) {
-        let Some(known) = self.known.get(&job.0) else { return };
+    /// Notes that it is under way; what is to be done for it. `None`: its instance is gone.
+    pub(crate) fn begin(
+        &mut self,
+        job: Due,
+    ) -> Option<impl Future<Output = (Due, Ended)> + Send + 'static + use<>> {
+        let known = self.known.get(&job.0)?;
         self.busy.flying.insert(job.clone(), Arc::clone(&known.origin));
         let context = Arc::clone(&self.context);
-        self.flying.spawn(async move {
+        Some(async move {
             let work = async {
                 let (instance, work) = &job;
                 match work {
@@ -264,11 +280,17 @@ impl Ticker {
                 }
             };
             (job, ended)
-        });
+        })
     }
 
     async fn land(&mut self, landed: Option<Result<(Due, Ended), tokio::task::JoinError>>) {
-        let Some(Ok((job, ended))) = landed else { return };
+        if let Some(Ok((job, ended))) = landed {
+            self.landed(job, ended).await;
+        }
+    }
+
+    /// Takes in that something is not under way any more.
+    pub(crate) async fn landed(&mut self, job: Due, ended: Ended) {
         self.busy.flying.remove(&job);
         if ended == Ended::Nothing {
             let hold_off = if job.1 == Work::Recheck { RECHECK_HOLD_OFF } else { HOLD_OFF };
@@ -342,6 +364,11 @@ impl Ticker {
         self.reload_at = self.context.config.reload.map(|every| self.context.now() + every);
         Ok(())
     }
+}
+
+/// Whether a time has come that lies at most `every` ahead; one that lies further was set before the clock was set back.
+fn is_due(at: Timestamp, every: Duration, now: Timestamp) -> bool {
+    at <= now || at > now + every
 }
 
 /// Whether the due-table may have changed by it.

@@ -101,7 +101,7 @@ impl Run<'_> {
         }
         let now = context.now();
         if let Some(until) = vendor_wait(&row.instance.facts, now) {
-            return self.hand_back(Release::Waiting { until, parts: Vec::new() }).await;
+            return self.hand_back(Release::Waiting { now, until, parts: Vec::new() }).await;
         }
         let Some(app) = context.catalog.app(&row.instance.app).cloned() else {
             let detail = format!("the catalogue has no application `{}` (any more)", row.instance.app);
@@ -170,7 +170,7 @@ impl Run<'_> {
             Ok(Ok(Collected::Stopped)) => Ok(Ended::Nothing),
             Ok(Ok(Collected::Waiting { until, checkpoints })) => {
                 let parts = checkpoints.iter().filter_map(|checkpoint| part(held, checkpoint)).collect();
-                self.hand_back(Release::Waiting { until, parts }).await
+                self.hand_back(Release::Waiting { now: context.now(), until, parts }).await
             }
             Ok(Ok(Collected::Done(done))) => {
                 let Done { snapshot, sweeps, blocked_until } = *done;
@@ -200,15 +200,18 @@ impl Run<'_> {
             &tracker,
         );
         let end = held.deadline + GRACE;
+        // In the order written, here and below, so that a simulation repeats itself.
         let stopped = async {
             tokio::select! {
-                stop = tracker.beat() => stop,
+                biased;
                 () = context.drained() => Stop::Drained,
+                stop = tracker.beat() => stop,
                 () = context.clock.sleep(end - context.now()) => Stop::OutOfTime,
             }
         };
         let mut reading = std::pin::pin!(AssertUnwindSafe(reading).catch_unwind());
         tokio::select! {
+            biased;
             read = &mut reading => Ok(read.map_err(|panic| {
                 tracing::error!(run = %held.run, what = panic_says(&*panic), "reading panicked");
                 "Parapet met a fault of its own while reading; its log says more".to_owned()
@@ -246,7 +249,7 @@ impl Run<'_> {
             }
         }
         request.sweep_requests = context.config.sweep_requests;
-        request.blocked_until = row.instance.facts.blocked_until;
+        request.blocked_until = vendor_wait(&row.instance.facts, context.now());
         request.hash_key = Some(*instances::hash_key(&context.db, &held.instance).await?);
         request.known = Some(row.instance.identity.clone());
         Ok(request)

@@ -74,6 +74,18 @@ pub fn vendor_wait(instance: &InstanceFacts, now: Timestamp) -> Option<Timestamp
     instance.blocked_until.filter(|until| *until > now && *until <= now + TOO_FAR_AHEAD)
 }
 
+/// The vendor's back-off after one until then was asked for at `now`: the later of this and the one that is kept. One that
+/// [`vendor_wait`] does not believe, because a clock was set back, hides none.
+#[must_use]
+pub fn after_back_off(
+    kept: Option<Timestamp>,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let Some(until) = until else { return kept };
+    Some(kept.filter(|kept| *kept <= now + TOO_FAR_AHEAD).map_or(until, |kept| kept.max(until)))
+}
+
 /// How a run ended, with what health keeps of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finish {
@@ -182,6 +194,12 @@ pub const fn suspension_wait(tries: u32) -> Duration {
         1 => Duration::hours(4),
         _ => Duration::days(1),
     }
+}
+
+/// When a suspended credential is tried next, seen from `now`: a time that a clock put too far ahead is due.
+#[must_use]
+pub fn try_at(suspension: &Suspension, now: Timestamp) -> Timestamp {
+    if suspension.next_try_at > now + TOO_FAR_AHEAD { now } else { suspension.next_try_at }
 }
 
 /// The suspension after its authentication request at `now` did not succeed. Only a refusal climbs the ladder; a vendor

@@ -7,7 +7,8 @@ use model::health::{InstanceFacts, Lease, OpenRun, Paused, Progress, ScanFacts, 
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule::{
     After, Finish, MAX_INTERVAL, MIN_INTERVAL, RETRY_AFTER, Spread, TOO_FAR_AHEAD, after_accepted,
-    after_interval_saved, after_refused_try, after_resume, after_run, due_at, run_allowance, vendor_wait,
+    after_back_off, after_interval_saved, after_refused_try, after_resume, after_run, due_at, run_allowance,
+    try_at, vendor_wait,
 };
 use model::time::{Duration, Timestamp};
 use proptest::prelude::*;
@@ -79,6 +80,19 @@ proptest! {
         prop_assert_eq!(due_at(&facts, &instance(), NOW), Some(NOW));
         let blocked = InstanceFacts { blocked_until: Some(NOW + Duration(ahead)), ..instance() };
         prop_assert_eq!(vendor_wait(&blocked, NOW), None);
+        // What is not believed hides no back-off that is asked for now.
+        let until = NOW + Duration::hours(2);
+        prop_assert_eq!(after_back_off(blocked.blocked_until, Some(until), NOW), Some(until));
+        let suspension = Suspension { since: NOW, tries: 2, next_try_at: NOW + Duration(ahead) };
+        prop_assert_eq!(try_at(&suspension, NOW), NOW);
+    }
+
+    #[test]
+    fn of_two_back_offs_the_later_one_is_kept(one in 1..Duration::hours(24).0, other in 1..Duration::hours(24).0) {
+        let at = |ahead| Some(NOW + Duration(ahead));
+        prop_assert_eq!(after_back_off(at(one), at(other), NOW), at(one.max(other)));
+        prop_assert_eq!(after_back_off(None, at(other), NOW), at(other));
+        prop_assert_eq!(after_back_off(at(one), None, NOW), at(one));
     }
 
     #[test]

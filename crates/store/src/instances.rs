@@ -45,8 +45,7 @@ statements! {
     SELECT_ONE = concat!("SELECT ", instance_columns!(), " FROM instances i WHERE i.id = $1");
     OF_TENANT = "SELECT id, name FROM instances WHERE app = $1 AND tenant_uid = $2 ORDER BY name_sort, id";
     LOCK = "UPDATE instances SET turn = turn + 1 WHERE id = $1";
-    BLOCK = "UPDATE instances SET blocked_until = \
-             CASE WHEN blocked_until IS NULL OR blocked_until < $2 THEN $2 ELSE blocked_until END WHERE id = $1";
+    BLOCK = "UPDATE instances SET blocked_until = $2 WHERE id = $1";
     PAUSE = "UPDATE instances SET paused_at = $2, paused_by = $3 WHERE id = $1 AND paused_at IS NULL";
     RESUME = "UPDATE instances SET paused_at = NULL, paused_by = NULL WHERE id = $1 AND paused_at IS NOT NULL";
     ASSIGN = "UPDATE instances SET owner_id = $2 WHERE id = $1";

@@ -8,7 +8,7 @@ use model::finding::{CheckResult, CheckTally, Drift, Outcome};
 use model::health::{InstanceFacts, ScanFacts};
 use model::id::{CheckId, FindingId, InstanceId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
-use model::schedule::{Finish, Spread, after_run};
+use model::schedule::{Finish, Spread, after_back_off, after_run};
 use model::time::{Duration, Timestamp};
 use model::value::Record;
 use serde::{Deserialize, Serialize};
@@ -227,7 +227,7 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
         return Err(StoreError::Stale);
     }
     let mut instance = after.instance;
-    instance.blocked_until = instance.blocked_until.max(commit.blocked_until);
+    instance.blocked_until = after_back_off(instance.blocked_until, commit.blocked_until, at);
     store_instance(&mut tx, &instance, &commit.finish).await?;
 
     let changed = findings::apply(

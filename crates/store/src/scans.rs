@@ -4,6 +4,7 @@ use model::diagnosis::Warning;
 use model::health::{Enablement, FinishedRun, Lease, OpenRun, Progress, ScanFacts};
 use model::id::{InstanceId, RunId};
 use model::scan::ScanKind;
+use model::schedule::after_back_off;
 use model::time::{Duration, Timestamp};
 
 use crate::audit::{self, Entry};
@@ -189,6 +190,8 @@ pub enum Release {
     /// The vendor's long back-off: the open run stays and is not due before the given time, and nothing else of the
     /// instance is ([`model::health::InstanceFacts::blocked_until`]).
     Waiting {
+        /// Now.
+        now: Timestamp,
         /// The vendor's reset.
         until: Timestamp,
         /// The last parts that were read, not stored yet.
@@ -250,9 +253,10 @@ pub async fn renew(
 /// When the database cannot be written.
 pub async fn release(db: &Db, held: &Held, how: Release) -> Result<bool, StoreError> {
     let mut tx = db.0.pool.begin().await?;
-    if !instances::lock(&mut tx, &held.instance).await? {
-        return Ok(false);
-    }
+    let blocked_until = match instances::locked(&mut tx, &held.instance).await {
+        Err(StoreError::NotFound { .. }) => return Ok(false),
+        other => other?.facts.blocked_until,
+    };
     let mut args = fence(held);
     let released = match how {
         Release::Cancelled { next_at } => {
@@ -264,11 +268,12 @@ pub async fn release(db: &Db, held: &Held, how: Release) -> Result<bool, StoreEr
             released
         }
         Release::Drained => tx.run(RELEASE_DRAIN, args).await? > 0,
-        Release::Waiting { until, parts } => {
+        Release::Waiting { now, until, parts } => {
             args.extend(args![until]);
             let released = tx.run(RELEASE_WAIT, args).await? > 0;
             if released {
-                tx.run(instances::BLOCK, args![&held.instance, until]).await?;
+                let blocked = after_back_off(blocked_until, Some(until), now);
+                tx.run(instances::BLOCK, args![&held.instance, blocked]).await?;
                 for part in &parts {
                     checkpoints::insert(&mut tx, held, part).await?;
                 }

@@ -86,7 +86,7 @@ on_both! {
     async fn waiting_for_the_vendor_holds_the_instance_back(f: Fixture) {
         let id = onboard(&f.db, "a", &[CONFIG]).await;
         let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
-        let wait = Release::Waiting { until: min(30), parts: vec![part(0)] };
+        let wait = Release::Waiting { now: min(0), until: min(30), parts: vec![part(0)] };
         assert!(scans::release(&f.db, &held, wait).await.unwrap());
         let now = instances::get(&f.db, &id).await.unwrap();
         assert_eq!(now.instance.facts.blocked_until, Some(min(30)));

@@ -182,7 +182,7 @@ async fn step(
             let Some(held) = last else { return Ok(()) };
             let how = match op {
                 Op::Drain => Release::Drained,
-                Op::Wait => Release::Waiting { until: now + Duration::hours(1), parts: Vec::new() },
+                Op::Wait => Release::Waiting { now, until: now + Duration::hours(1), parts: Vec::new() },
                 _ => Release::Cancelled { next_at: now },
             };
             let holds = expected.holds(&held);
