@@ -15,6 +15,7 @@ mod peers;
 mod postgres;
 mod run;
 mod setup;
+mod sim;
 mod stages;
 mod tests;
 mod tidy;
@@ -51,6 +52,9 @@ cargo xtask COMMAND
   hostile             hostile applications with the product's own budgets: bytes, requests, memory and time of each
   fuzz [--seconds N] [--target T [--input FILE]]
                       every target of fuzz/ by libFuzzer, guided by coverage (a minute each); with FILE that input alone
+  sim [--hours N] [--seconds N] [--seed S | --from S] [--threads N] [--database sqlite|postgres] [--trace]
+                      weeks of a fleet in virtual time, from seeds, with everything that goes wrong; see docs/simulation.md
+  sim --broken [PART] the same without one guard after the other, to see that each is missed
   peers               start every server the tests talk to once, and stop it
 ";
 
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         "contract" => contract::contract(rest),
         "crash" => crash::crash(rest),
         "peers" => peers::peers(),
+        "sim" => sim::sim(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

@@ -257,6 +257,10 @@ pub(crate) async fn protect_audit(tx: &mut Tx) -> Result<(), StoreError> {
 
 /// The clock that leases live by: PostgreSQL's own, so that nodes whose clocks differ agree; otherwise the caller's.
 pub(crate) async fn lease_clock(db: &Db, now: Timestamp) -> Result<Timestamp, StoreError> {
+    #[cfg(feature = "simulation")]
+    if let Some(now) = crate::simulation::lease_clock() {
+        return Ok(now);
+    }
     if !db.0.options.database_clock || matches!(db.0.pool, Pool::Lite { .. }) {
         return Ok(now);
     }

@@ -37,6 +37,8 @@ mod seal;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod snapshots;
 mod sql;
 mod subjects;

@@ -11,6 +11,8 @@ use sqlx::{
 };
 
 use crate::error::StoreError;
+#[cfg(feature = "simulation")]
+use crate::simulation;
 
 mod text;
 pub(crate) use text::{Batch, Select, like};
@@ -251,6 +253,8 @@ enum Link<'a> {
 
 impl Link<'_> {
     async fn fetch(self, text: Text, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        #[cfg(feature = "simulation")]
+        let _waiting = simulation::waiting().await;
         per_driver!(self, |c, D, R| {
             let query =
                 sqlx::query_with::<D, _>(text.text, bound::<D>(text.name, args)?).persistent(text.keep);
@@ -260,6 +264,8 @@ impl Link<'_> {
     }
 
     async fn execute(self, text: Text, args: Vec<Arg>) -> Result<u64, StoreError> {
+        #[cfg(feature = "simulation")]
+        let _waiting = simulation::waiting().await;
         per_driver!(self, |c, D, R| {
             // The row type is not needed here; naming it keeps one macro for both shapes.
             let _: fn(_) -> Row = R;
@@ -290,6 +296,14 @@ impl Text {
     }
 }
 
+/// A connection that may fail before it is used, and is waited for.
+#[cfg(feature = "simulation")]
+async fn begun() -> Result<simulation::Waiting, StoreError> {
+    simulation::turn().await;
+    simulation::fails(simulation::Place::Before)?;
+    Ok(simulation::waiting().await)
+}
+
 impl Pool {
     /// Begins a transaction that sees the database as it is now, whatever is written meanwhile.
     pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
@@ -317,6 +331,8 @@ impl Pool {
     pub(crate) async fn rows(&self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
         let text = text.into();
         let name = text.name;
+        #[cfg(feature = "simulation")]
+        let _waiting = begun().await?;
         match self {
             Self::Lite { r, .. } => {
                 let mut c = r.acquire().await.map_err(|e| StoreError::from_sqlx(name, &e))?;
@@ -332,6 +348,8 @@ impl Pool {
     /// Begins a transaction that writes.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         let failed = |e: sqlx::Error| StoreError::from_sqlx("BEGIN", &e);
+        #[cfg(feature = "simulation")]
+        let _waiting = begun().await?;
         Ok(match self {
             // IMMEDIATE: the write lock is taken here, so that no later statement of it can fail as busy.
             Self::Lite { w, .. } => Tx::Lite(w.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?),
@@ -425,10 +443,19 @@ impl Tx {
 
     /// Makes it last.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        #[cfg(feature = "simulation")]
+        let waiting = simulation::committing().await;
         match self {
             Self::Lite(t) => t.commit().await,
             Self::Pg(t) => t.commit().await,
         }
-        .map_err(|e| StoreError::from_sqlx("COMMIT", &e))
+        .map_err(|e| StoreError::from_sqlx("COMMIT", &e))?;
+        #[cfg(feature = "simulation")]
+        {
+            drop(waiting);
+            drop(simulation::waiting().await);
+            simulation::fails(simulation::Place::Committed)?;
+        }
+        Ok(())
     }
 }

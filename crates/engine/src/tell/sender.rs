@@ -104,7 +104,7 @@ impl Sender {
 }
 
 /// One message after the other, until none is due or the transport fails.
-async fn work_off(context: &Context, destination: &str) -> Result<(), StoreError> {
+pub(crate) async fn work_off(context: &Context, destination: &str) -> Result<(), StoreError> {
     while !context.is_draining() {
         let now = context.now();
         let claimed = outbox::claim(&context.db, destination, &context.setup.node, now, CLAIM).await?;

@@ -1,0 +1,298 @@
+//! What happens to a world: people press buttons, vendors change, things break and are mended.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use collect::Clock as _;
+use model::health::{Enablement, ScanFacts};
+use model::id::InstanceId;
+use model::scan::ScanKind;
+use model::schedule::after_interval_saved;
+use model::time::Duration;
+use secrecy::SecretString;
+use store::instances::{self, NewCredential};
+use store::simulation::{self, Place};
+use store::{StoreError, scans, snapshots};
+
+use super::super::fake::{address, identity};
+use super::super::world::entry;
+use super::check::Checked;
+use super::time::Dice;
+use super::vendors::{self, Mood};
+use super::wire;
+use super::work::{Labour, Task};
+use super::world::World;
+
+/// Each with how often it happens, beside the others.
+const EVENTS: [(&str, u64); 28] = [
+    ("quiet", 20),
+    ("vendor changes its mood", 14),
+    ("credential is revoked", 3),
+    ("credential is accepted", 3),
+    ("tenancy changes", 8),
+    ("scan now", 8),
+    ("pause", 3),
+    ("resume", 5),
+    ("cancel", 4),
+    ("interval", 4),
+    ("reauthenticate", 3),
+    ("scan is stopped", 1),
+    ("scan is enabled", 2),
+    ("remove and onboard", 1),
+    ("emptiness is confirmed", 1),
+    ("worker dies", 4),
+    ("worker dies at a statement", 8),
+    ("worker stands still", 6),
+    ("process stands still", 3),
+    ("process dies", 3),
+    ("process dies at a statement", 3),
+    ("process drains", 3),
+    ("clock jumps", 4),
+    ("clock is set right", 2),
+    ("database fails", 4),
+    ("database recovers", 6),
+    ("mail server changes", 4),
+    ("node misses changes", 4),
+];
+
+/// The longest that a clock is wrong, mostly, and now and then.
+const JUMP: Duration = Duration::hours(2);
+const LEAP: Duration = Duration::days(3);
+
+/// One of them, by the dice; which.
+pub(super) async fn event(world: &mut World) -> Checked<&'static str> {
+    let shared = Arc::clone(&world.shared);
+    let mut lots = shared.dice().roll(EVENTS.iter().map(|(_, lots)| lots).sum());
+    let (name, _) = EVENTS
+        .into_iter()
+        .find(|(_, share)| match lots.checked_sub(*share) {
+            None => true,
+            Some(left) => {
+                lots = left;
+                false
+            }
+        })
+        .expect("the lots were counted");
+    *world.counts.events.entry(name).or_default() += 1;
+    let n = shared.dice().index(world.nodes.len());
+    match name {
+        "quiet" => {}
+        "worker dies" | "worker dies at a statement" | "worker stands still" => {
+            worker(world, name).await?;
+        }
+        "process stands still" => {
+            let until = shared.now() + shared.dice().upto(Duration::minutes(40));
+            world.nodes[n].frozen_until = Some(until);
+        }
+        "process dies" => world.crash(n).await?,
+        "process dies at a statement" => {
+            // Whatever it does next, it does not get far.
+            for labour in world.labours.iter_mut().filter(|labour| labour.node == n) {
+                labour.fuse = Some(shared.dice().roll(12));
+            }
+            world.pass(Duration::minutes(1)).await?;
+            world.crash(n).await?;
+        }
+        "process drains" => world.drain(n).await?,
+        "clock jumps" => {
+            let mut dice = shared.dice();
+            // Nodes whose clocks differ by days would not believe what the others have written.
+            let most = if world.nodes.len() == 1 && dice.once_in(4) { LEAP } else { JUMP };
+            let ahead = dice.upto(Duration(most.0 * 2)).0 - most.0;
+            world.nodes[n].clock.skew.store(ahead, Ordering::SeqCst);
+        }
+        "clock is set right" => world.nodes[n].clock.skew.store(0, Ordering::SeqCst),
+        "database fails" => database_fails(world),
+        "database recovers" => simulation::trouble(None),
+        "mail server changes" => world.wire.set(wire::mood(&mut shared.dice())),
+        "node misses changes" => world.deafen(n).await,
+        _ => people(world, name).await?,
+    }
+    Ok(name)
+}
+
+/// From now on some connections fail, and some commits are not heard of.
+fn database_fails(world: &World) {
+    let (share, lost) = {
+        let mut dice = world.shared.dice();
+        (dice.one_of(&[1, 2, 6, 25]), dice.one_of(&[4, 30]))
+    };
+    let shared = Arc::clone(&world.shared);
+    simulation::trouble(Some(Box::new(move |place| {
+        let works = shared.current.load(Ordering::SeqCst) != 0;
+        works && shared.dice().once_in(if place == Place::Before { share } else { lost })
+    })));
+}
+
+/// Whoever works gives way now and then, before it asks the database.
+pub(super) fn give_way(world: &World) {
+    let shared = Arc::clone(&world.shared);
+    simulation::turns(Some(Box::new(move || {
+        shared.current.load(Ordering::SeqCst) != 0 && shared.dice().once_in(10)
+    })));
+}
+
+async fn worker(world: &mut World, name: &str) -> Checked {
+    let works = |l: &&mut Labour| matches!(l.task, Task::Work(_) | Task::Send(_));
+    let count = world.labours.iter_mut().filter(works).count();
+    if count == 0 {
+        return Ok(());
+    }
+    let (chosen, fuse, still) = {
+        let mut dice = world.shared.dice();
+        (dice.index(count), dice.roll(40), dice.upto(Duration::minutes(40)))
+    };
+    let now = world.shared.now();
+    let at =
+        world.labours.iter().enumerate().filter(|(_, l)| matches!(l.task, Task::Work(_) | Task::Send(_)));
+    let at = at.map(|(at, _)| at).nth(chosen).expect("counted");
+    match name {
+        "worker dies" => {
+            let dead = world.labours.swap_remove(at);
+            return world.buried(dead).await;
+        }
+        "worker dies at a statement" => world.labours[at].fuse = Some(fuse),
+        _ => world.labours[at].frozen_until = Some(now + still),
+    }
+    Ok(())
+}
+
+async fn people(world: &mut World, name: &str) -> Checked {
+    let shared = Arc::clone(&world.shared);
+    let at = shared.dice().index(world.fleet.len());
+    let (id, named) = world.fleet[at].clone();
+    let kind = if shared.dice().once_in(2) { ScanKind::Config } else { ScanKind::Accounts };
+    // Operators sit at any node; the clock is that node's.
+    let n = shared.dice().index(world.nodes.len());
+    let now = world.nodes[n].clock.now();
+    let db = world.db.clone();
+    match name {
+        "vendor changes its mood" => {
+            let mood = vendors::mood(&mut shared.dice());
+            world.vendors.tenancies().entry(address(&named)).and_modify(|t| t.mood = mood);
+            return Ok(());
+        }
+        "credential is revoked" | "credential is accepted" => {
+            let revoked = name == "credential is revoked";
+            world.vendors.tenancies().entry(address(&named)).and_modify(|t| t.revoked = revoked);
+            return Ok(());
+        }
+        "tenancy changes" => {
+            let mut dice = shared.dice();
+            if let Some(tenancy) = world.vendors.tenancies().get_mut(&address(&named)) {
+                change(&mut dice, &mut tenancy.doors, "door-");
+                change(&mut dice, &mut tenancy.people, "p");
+            }
+            return Ok(());
+        }
+        "scan now" => {
+            scans::want(&db, &id, kind, now, None).await.expect("onboarded");
+        }
+        "pause" => {
+            let paused = instances::pause(&db, &id, "ada", now, entry("instance.pause")).await;
+            paused.expect("onboarded");
+        }
+        "resume" => {
+            let resumed = instances::resume(&db, &id, now, entry("instance.resume")).await;
+            resumed.expect("onboarded");
+        }
+        "cancel" => {
+            let next_at = now + Duration::hours(1);
+            let cancelled = scans::cancel(&db, &id, kind, next_at, now, entry("scan.cancel")).await;
+            cancelled.expect("onboarded");
+        }
+        "interval" => {
+            let interval = shared.dice().upto(Duration::hours(24));
+            let change = |facts: &ScanFacts| after_interval_saved(facts, interval, now);
+            let saved = scans::set_pace(&db, &id, kind, &change, now, entry("scan.interval"));
+            saved.await.expect("onboarded");
+        }
+        "reauthenticate" => reauthenticate(world, &id, &named, n).await,
+        "scan is stopped" | "scan is enabled" => {
+            let enablement = if name == "scan is enabled" {
+                Enablement::Enabled
+            } else {
+                Enablement::Stopped { since: now, by: "ada".into() }
+            };
+            let set = scans::set_enablement(&db, &id, ScanKind::Accounts, &enablement, &[], now, None);
+            set.await.expect("onboarded");
+        }
+        "remove and onboard" => {
+            instances::remove(&db, &id, now, entry("instance.remove")).await.expect("onboarded");
+            world.vendors.tenancies().remove(&address(&named));
+            world.fleet.remove(at);
+            world.onboard().await;
+        }
+        "emptiness is confirmed" => return confirm(world, &id, n).await,
+        other => unreachable!("{other} is nobody's"),
+    }
+    world.look_at_all().await?;
+    world.wake();
+    Ok(())
+}
+
+/// A list that is empty, unexpectedly, is said to be so.
+async fn confirm(world: &mut World, id: &InstanceId, n: usize) -> Checked {
+    let now = world.nodes[n].clock.now();
+    for (dataset, kind) in [("doors", ScanKind::Config), ("people", ScanKind::Accounts)] {
+        match snapshots::agree_empty(&world.db, id, dataset, "ada", now, entry("dataset.empty")).await {
+            Ok(()) => world.watch.confirmed(id, kind),
+            Err(StoreError::NotFound { .. }) => {}
+            Err(error) => panic!("an operator's own change does not fail: {error}"),
+        }
+    }
+    Ok(())
+}
+
+async fn reauthenticate(world: &World, id: &InstanceId, named: &str, n: usize) {
+    world.vendors.tenancies().entry(address(named)).and_modify(|t| t.revoked = false);
+    let new = NewCredential {
+        auth: "token".into(),
+        settings: Default::default(),
+        origins: [("main".to_owned(), address(named))].into(),
+        identity: identity(),
+        secrets: [("token".to_owned(), SecretString::from("n3w"))].into(),
+        stop: BTreeSet::new(),
+        enable: BTreeSet::new(),
+        gaps: Default::default(),
+        by: "ada".into(),
+    };
+    let now = world.nodes[n].clock.now();
+    let done = instances::reauthenticate(&world.db, id, new, now, entry("instance.reauthenticate"));
+    done.await.expect("onboarded");
+}
+
+/// Something is added, taken away, or becomes otherwise.
+fn change(dice: &mut Dice, what: &mut std::collections::BTreeMap<String, bool>, prefix: &str) {
+    for _ in 0..=dice.roll(3) {
+        let id = format!("{prefix}{:02}", dice.roll(16));
+        match dice.roll(4) {
+            0 if what.len() > 2 => drop(what.remove(&id)),
+            n => drop(what.insert(id, n % 2 == 0)),
+        }
+    }
+}
+
+/// The faults cease: everything is well, and everybody sees to it.
+pub(super) async fn mend(world: &mut World) -> Checked {
+    simulation::trouble(None);
+    world.wire.set(wire::Mood::Well);
+    for tenancy in world.vendors.tenancies().values_mut() {
+        (tenancy.mood, tenancy.revoked) = (Mood::Well, false);
+    }
+    for node in &mut world.nodes {
+        node.frozen_until = None;
+        node.clock.skew.store(0, Ordering::SeqCst);
+    }
+    for labour in &mut world.labours {
+        (labour.frozen_until, labour.fuse) = (None, None);
+    }
+    let now = world.shared.now();
+    for (id, _) in world.fleet.clone() {
+        instances::resume(&world.db, &id, now, entry("instance.resume")).await.expect("onboarded");
+    }
+    world.look_at_all().await?;
+    world.wake();
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Whether people are told: each digest once, and each at last.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use notify::due::Pace;
+use store::{digests, outbox};
+
+use super::check::{Checked, Checker, must};
+use super::world::World;
+use crate::tell::Message;
+
+/// What was seen of digests so far.
+#[derive(Default)]
+pub(super) struct Letters {
+    /// Digests made, and how many mails each has.
+    made: BTreeMap<(String, String), u32>,
+    /// Ids of mails, and the parcels that carry them.
+    parcels: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Letters {
+    /// Looks at what was made and put in since the last look.
+    pub(super) async fn look(&mut self, world: &World) -> Checked {
+        for made in digests::recent(&world.db).await.expect("digests") {
+            self.made.insert((made.recipient, made.day), made.mails);
+        }
+        let (recent, _) = outbox::recent(&world.db).await.expect("parcels");
+        for parcel in recent.into_iter().filter(|parcel| parcel.parcel.kind == "digest") {
+            let Ok(Message::Mail(mail)) = serde_json::from_str(&parcel.parcel.body) else {
+                panic!("a digest is a mail")
+            };
+            let parcels = self.parcels.entry(mail.message_id.clone()).or_default();
+            parcels.insert(parcel.parcel.id);
+            must(parcels.len() == 1, Checker::OneDigest, || {
+                format!("{} was put in {} times", mail.message_id, parcels.len())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// At the end, when all has been well for days.
+    pub(super) fn whole(&self, world: &World) -> Checked {
+        let taken = world.wire.taken();
+        let mut bodies: BTreeMap<&str, &str> = BTreeMap::new();
+        for (id, body) in taken.iter() {
+            let first = bodies.entry(id).or_insert(body);
+            must(*first == body.as_str(), Checker::DigestIsSent, || {
+                format!("{id} was sent twice, and not the same")
+            })?;
+        }
+        for id in self.parcels.keys() {
+            must(bodies.contains_key(id.as_str()), Checker::DigestIsSent, || {
+                format!("{id} was never taken")
+            })?;
+        }
+        let now = world.shared.now();
+        // Whose instances have all been removed meanwhile is told nothing.
+        let owners = world.fleet.iter().filter_map(|(id, _)| world.watch.row(id)?.instance.owner.clone());
+        let owners: BTreeSet<String> = owners.map(|owner| owner.as_str().to_owned()).collect();
+        for (key, zone, minute) in [("o1", "Europe/Berlin", 480), ("o2", "Pacific/Auckland", 1380)] {
+            let latest = self.made.keys().filter(|(of, _)| of == key).map(|(_, day)| day.clone()).max();
+            let day = latest.as_deref().and_then(notify::due::parse_day);
+            let owed = Pace::new(zone, minute).due(super::super::fake::START, day, now);
+            must(owed.is_none() || !owners.contains(key), Checker::DigestIsSent, || {
+                format!("{key} has no digest of {owed:?}, the latest is of {latest:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.made.len() as u64
+    }
+}
