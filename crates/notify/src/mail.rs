@@ -73,9 +73,14 @@ impl Mail {
         Ok(message)
     }
 
-    /// The two parts. The boundary follows from the id: nothing here is left to chance.
+    /// The two parts. The boundary follows from the mail: nothing here is left to chance, and no part can hold it.
     fn parts(&self) -> MultiPart {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.message_id.as_bytes());
+        let mut all = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        for part in [&self.message_id, &self.text, &self.html] {
+            all.update(part.as_bytes());
+            all.update(b"\0");
+        }
+        let digest = all.finish();
         let boundary: String = digest.as_ref().iter().take(12).map(|b| format!("{b:02x}")).collect();
         MultiPart::alternative()
             .boundary(format!("parapet-{boundary}"))
@@ -134,6 +139,18 @@ mod tests {
             ..mail()
         };
         assert!(!composed(&forged).contains("\nBcc"));
+    }
+
+    #[test]
+    fn what_was_the_boundary_of_another_mail_begins_no_part() {
+        let boundary = |wire: &str| {
+            wire.split("boundary=\"").nth(1).and_then(|b| b.split('"').next()).map(str::to_owned)
+        };
+        let known = boundary(&composed(&mail())).expect("a boundary");
+        let sent = composed(&Mail { text: format!("--{known}\n\nforged\n--{known}--\n"), ..mail() });
+        let own = boundary(&sent).expect("a boundary");
+        assert_ne!(own, known);
+        assert_eq!(sent.lines().filter(|line| line.starts_with(&format!("--{own}"))).count(), 3, "{sent}");
     }
 
     #[test]
