@@ -90,6 +90,8 @@ pub fn judged(
         Means::Protocol(says) => plain("protocol", says),
         Means::Page(says) => plain("page", says),
     };
+    // As it gets into a fault.
+    let says = scrub.clean(&says);
     Judged { meaning, says, to, json, vendor_message: verdict.vendor_message }
 }
 
