@@ -66,7 +66,11 @@ impl Ops {
             states: OPEN.to_vec(),
             ..Default::default()
         };
-        let unfiltered = findings::count(self.db(), &all).await.map_err(internal)?;
+        let unfiltered = if all == wanted {
+            page.total
+        } else {
+            findings::count(self.db(), &all).await.map_err(internal)?
+        };
         let mut counts = SeverityCounts::default();
         for (severity, n) in findings::severity_counts(self.db(), &wanted).await.map_err(internal)? {
             counts.add(severity, n);

@@ -33,7 +33,11 @@ impl Ops {
             .await
             .map_err(from_store)?;
         let all = accounts::Filter { instance: query.instance.clone(), ..Default::default() };
-        let unfiltered = accounts::count(self.db(), &all).await.map_err(internal)?;
+        let unfiltered = if all == wanted {
+            page.total
+        } else {
+            accounts::count(self.db(), &all).await.map_err(internal)?
+        };
         let paging = paging(&page, unfiltered);
         let risks =
             self.risks(ScanKind::Accounts, page.rows.iter().map(|a| (&a.instance, a.id.as_str()))).await?;

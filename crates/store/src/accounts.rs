@@ -17,11 +17,11 @@ use crate::scans::Held;
 use crate::sql::{Arg, Batch, Row, Select, Tx, args, like, statements};
 use crate::subjects;
 
-/// The open findings of an account.
-macro_rules! account_findings {
+/// The open findings of an account, as they are counted wherever one of them changes.
+macro_rules! open_findings {
     () => {
-        "(SELECT COUNT(*) FROM findings f WHERE f.instance_id = a.instance_id AND f.kind = 'accounts' \
-         AND f.resource = a.id AND f.state IN ('new', 'in_progress'))"
+        "(SELECT COUNT(*) FROM findings f WHERE f.instance_id = accounts.instance_id AND f.kind = 'accounts' \
+         AND f.resource = accounts.id AND f.state IN ('new', 'in_progress'))"
     };
 }
 /// The columns that [`read`] wants.
@@ -29,9 +29,7 @@ macro_rules! account_columns {
     () => {
         concat!(
             "a.instance_id, i.name AS instance_name, i.app, a.id, a.record, a.first_seen_at, a.last_seen_at, ",
-            "a.stale_since, a.gone_at, ",
-            account_findings!(),
-            " AS findings"
+            "a.stale_since, a.gone_at, a.open_findings AS findings"
         )
     };
 }
@@ -41,7 +39,16 @@ macro_rules! account_from {
     };
 }
 
+/// The same without the instance, which most filters do not ask of: a count reads an index and nothing else then.
+const ALONE: &str = " FROM accounts a WHERE TRUE";
+
 statements! {
+    // After a run of accounts: of all of the instance's.
+    RECOUNT = concat!("UPDATE accounts SET open_findings = ", open_findings!(), " WHERE instance_id = $1 \
+                       AND open_findings <> ", open_findings!());
+    // After an operator has changed one finding.
+    RECOUNT_OF = concat!("UPDATE accounts SET open_findings = ", open_findings!(), " WHERE instance_id = $1 \
+                          AND id IN (SELECT resource FROM findings WHERE id = $2)");
     SELECT_ONE = concat!("SELECT ", account_columns!(), account_from!(), " AND a.instance_id = $1 AND a.id = $2");
     GONE = "UPDATE accounts SET gone_at = $2, stale_since = NULL \
             WHERE instance_id = $1 AND run_id <> $3 AND gone_at IS NULL";
@@ -174,11 +181,12 @@ pub async fn list(
     order: Order,
     cut: Cut<'_>,
 ) -> Result<Page<Account>, StoreError> {
-    listing(sort, order, &|s| narrow(s, filter)).page(db, cut, read).await
+    let narrow = |s: &mut Select| narrow(s, filter);
+    List { counted: Some(counted(filter)), ..listing(sort, order, &narrow) }.page(db, cut, read).await
 }
 
-/// A stretch of the same list for whoever walks all of it, by ids that mean something to [`of_ids`] only. By user name an index
-/// leads from each stretch to the next; by anything else each stretch costs a look at the whole list.
+/// A stretch of the same list for whoever walks all of it, by ids that mean something to [`of_ids`] only. By user name, and of all
+/// instances by findings, an index leads from each stretch to the next; by anything else each costs a look at the whole list.
 ///
 /// # Errors
 /// As [`list`].
@@ -207,7 +215,10 @@ pub async fn of_ids(db: &Db, filter: &Filter, ids: &[String]) -> Result<Vec<Acco
 /// # Errors
 /// When the database cannot be read.
 pub async fn count(db: &Db, filter: &Filter) -> Result<u64, StoreError> {
-    listing(Sort::default(), Order::default(), &|s| narrow(s, filter)).count(db).await
+    let narrow = |s: &mut Select| narrow(s, filter);
+    List { counted: Some(counted(filter)), ..listing(Sort::default(), Order::default(), &narrow) }
+        .count(db)
+        .await
 }
 
 /// One account.
@@ -283,6 +294,7 @@ fn row(db: &Db, held: &Held, r: &Record, id: String, at: Timestamp) -> Result<Ve
 
 pub(crate) fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
     List {
+        counted: None,
         name: "accounts::list",
         columns: account_columns!(),
         from: account_from!(),
@@ -291,12 +303,18 @@ pub(crate) fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + 
             Sort::Username => Key::Text("a.username_sort"),
             Sort::LastActive => Key::Int("a.last_active_sort"),
             Sort::FirstSeen => Key::Int("a.first_seen_at"),
-            Sort::Findings => Key::Int(account_findings!()),
+            Sort::Findings => Key::Int("a.open_findings"),
             Sort::Instance => Key::Text("i.name_sort"),
         },
         id: "a.uid",
         order,
     }
+}
+
+/// From where rows are counted.
+const fn counted(filter: &Filter) -> &'static str {
+    let of_instance = filter.app.is_some() || filter.owner.is_some() || filter.unowned;
+    if of_instance { account_from!() } else { ALONE }
 }
 
 pub(crate) fn narrow(s: &mut Select, filter: &Filter) {
@@ -343,8 +361,8 @@ pub(crate) fn narrow(s: &mut Select, filter: &Filter) {
         s.push(" AND a.last_active_sort <> -2 AND a.last_active_sort < ").bind(since);
     }
     match filter.with_findings {
-        Some(true) => drop(s.push(concat!(" AND ", account_findings!(), " > 0"))),
-        Some(false) => drop(s.push(concat!(" AND ", account_findings!(), " = 0"))),
+        Some(true) => drop(s.push(" AND a.open_findings > 0")),
+        Some(false) => drop(s.push(" AND a.open_findings = 0")),
         None => {}
     }
     if let Some(check) = &filter.check {

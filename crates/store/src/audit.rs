@@ -93,6 +93,7 @@ pub(crate) async fn write(db: &Db, tx: &mut Tx, now: Timestamp, entry: Entry) ->
 /// When the database cannot be read or the cursor is not one of ours.
 pub async fn list(db: &Db, filter: &Filter, cut: Cut<'_>) -> Result<Page<Logged>, StoreError> {
     let list = List {
+        counted: None,
         name: "audit::list",
         columns: "id, at, operator_id, by_name, action, instance_id, target, detail",
         from: " FROM audit WHERE TRUE",

@@ -47,6 +47,7 @@ pub struct Filter {
 /// When the database cannot be read or the cursor is not one of ours.
 pub async fn list(db: &Db, filter: &Filter, cut: Cut<'_>) -> Result<Page<Seen>, StoreError> {
     let list = List {
+        counted: None,
         name: "drift::list",
         columns: "id, instance_id, kind, run_id, dataset, resource, field, before_value, after_value, at",
         from: " FROM drift WHERE TRUE",

@@ -8,6 +8,7 @@ use model::scan::ScanKind;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::accounts;
 use crate::audit::{self, Entry};
 use crate::db::{Db, What};
 use crate::error::StoreError;
@@ -173,7 +174,8 @@ pub async fn list(
     order: Order,
     cut: Cut<'_>,
 ) -> Result<Page<Finding>, StoreError> {
-    listing(sort, order, &|s| narrow(s, filter)).page(db, cut, read).await
+    let narrow = |s: &mut Select| narrow(s, filter);
+    List { counted: Some(counted(filter)), ..listing(sort, order, &narrow) }.page(db, cut, read).await
 }
 
 /// A stretch of the same list for whoever walks all of it. By severity an index leads from each stretch to the next; by
@@ -207,7 +209,10 @@ pub async fn of_ids(db: &Db, filter: &Filter, ids: &[FindingId]) -> Result<Vec<F
 /// # Errors
 /// When the database cannot be read.
 pub async fn count(db: &Db, filter: &Filter) -> Result<u64, StoreError> {
-    listing(Sort::default(), Order::default(), &|s| narrow(s, filter)).count(db).await
+    let narrow = |s: &mut Select| narrow(s, filter);
+    List { counted: Some(counted(filter)), ..listing(Sort::default(), Order::default(), &narrow) }
+        .count(db)
+        .await
 }
 
 /// What the filter finds, by severity; a severity without findings is not in it.
@@ -216,7 +221,7 @@ pub async fn count(db: &Db, filter: &Filter) -> Result<u64, StoreError> {
 /// When the database cannot be read.
 pub async fn severity_counts(db: &Db, filter: &Filter) -> Result<BTreeMap<Severity, u64>, StoreError> {
     let mut s = Select::new("findings::severity_counts", "SELECT f.severity, COUNT(*) AS n");
-    s.push(finding_from!());
+    s.push(counted(filter));
     narrow(&mut s, filter);
     s.push(" GROUP BY f.severity");
     let (text, args) = s.finish();
@@ -298,6 +303,7 @@ pub async fn set_state(
     let instance: InstanceId = row.id("instance_id")?;
     let note = exception.map(|e| e.reason.as_str());
     tx.insert_many(events::EVENT, vec![events::event(db, id, now, what, Some(by), note)]).await?;
+    tx.run(accounts::RECOUNT_OF, args![&instance, id]).await?;
     audit::write(db, &mut tx, now, audit).await?;
     tx.commit().await?;
     db.announce(Some(&instance), What::Findings);
@@ -316,7 +322,9 @@ pub async fn expire_exceptions(db: &Db, now: Timestamp) -> Result<u64, StoreErro
     let mut events = Vec::new();
     for id in &expired {
         if let Some(row) = tx.row(EXPIRE, args![id, now]).await? {
-            instances.insert(row.id::<InstanceId>("instance_id")?);
+            let instance = row.id::<InstanceId>("instance_id")?;
+            tx.run(accounts::RECOUNT_OF, args![&instance, id]).await?;
+            instances.insert(instance);
             events.push(events::event(db, id, now, EventKind::ExceptionExpired, None, None));
         }
     }
@@ -340,6 +348,7 @@ pub async fn counts_by_check(db: &Db) -> Result<BTreeMap<CheckId, (u64, u64)>, S
 
 pub(crate) fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
     List {
+        counted: None,
         name: "findings::list",
         columns: finding_columns!(),
         from: finding_from!(),
@@ -356,6 +365,13 @@ pub(crate) fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + 
         id: "f.id",
         order,
     }
+}
+
+/// From where rows are counted: the instance only where the filter asks of it.
+const fn counted(filter: &Filter) -> &'static str {
+    let of_instance =
+        filter.app.is_some() || filter.owner.is_some() || filter.unowned || filter.text.is_some();
+    if of_instance { finding_from!() } else { " FROM findings f WHERE TRUE" }
 }
 
 pub(crate) fn narrow(s: &mut Select, filter: &Filter) {

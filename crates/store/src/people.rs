@@ -97,6 +97,7 @@ pub async fn count(db: &Db, filter: &Filter) -> Result<u64, StoreError> {
 
 fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
     List {
+        counted: None,
         name: "people::list",
         columns: concat!(
             "p.id, p.name, p.accounts, p.instances, p.privileged, p.active, p.deactivated, ",

@@ -316,6 +316,7 @@ pub async fn review(
 
 pub(crate) fn listing(sort: Sort, order: Order, narrow: &(dyn Fn(&mut Select) + Sync)) -> List<'_> {
     List {
+        counted: None,
         name: "plugins::list",
         columns: plugin_columns!(),
         from: plugin_from!(),

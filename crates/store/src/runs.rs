@@ -13,7 +13,7 @@ use model::time::{Duration, Timestamp};
 use model::value::Record;
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::Accounts;
+use crate::accounts::{self, Accounts};
 use crate::blob;
 use crate::checkpoints;
 use crate::db::{Db, What};
@@ -238,6 +238,9 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
     )
     .await?;
     prepared.write(&mut tx, held, at).await?;
+    if held.kind == ScanKind::Accounts {
+        tx.run(accounts::RECOUNT, args![&held.instance]).await?;
+    }
     let wanted = match (&directory, commit.accounts) {
         (Some(reading), Some(read)) => directories::commit::end(&mut tx, held, reading, read, at).await?,
         _ => Vec::new(),

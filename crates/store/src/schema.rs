@@ -17,12 +17,13 @@ statements! {
 }
 
 /// Every version's text, oldest first. A released one is never edited.
-const VERSIONS: [&str; 5] = [
+const VERSIONS: [&str; 6] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_notifications.sql"),
     include_str!("migrations/0003_identities.sql"),
     include_str!("migrations/0004_renewals.sql"),
     include_str!("migrations/0005_walks.sql"),
+    include_str!("migrations/0006_findings_of_accounts.sql"),
 ];
 
 /// The newest version this program knows.
@@ -225,11 +226,19 @@ fn only_adds(text: &str) -> bool {
     let code: String =
         text.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
     let words = |statement: &str| statement.split_whitespace().collect::<Vec<_>>().join(" ");
-    code.split(';').map(words).filter(|statement| !statement.is_empty()).all(|statement| {
+    let statements: Vec<String> = code.split(';').map(words).filter(|s| !s.is_empty()).collect();
+    let added: Vec<&str> =
+        statements.iter().filter_map(|s| s.split_once(" ADD COLUMN ")?.1.split(' ').next()).collect();
+    statements.iter().all(|statement| {
+        // What a column that is new begins with is nobody else's business.
+        let begins = added.iter().any(|column| {
+            statement.starts_with("UPDATE ") && statement.contains(&format!(" SET {column} = ("))
+        });
         let column = statement.starts_with("ALTER TABLE ") && statement.contains(" ADD COLUMN ");
         let optional = !statement.contains(" NOT NULL") || statement.contains(" DEFAULT ");
         // An index makes nothing wrong that is missing or added, unless it forbids something.
-        statement.starts_with("CREATE TABLE ")
+        begins
+            || statement.starts_with("CREATE TABLE ")
             || statement.starts_with("CREATE INDEX ")
             || statement.starts_with("DROP INDEX ")
             || (column && optional && !statement.contains(" UNIQUE") && !statement.contains(" CHECK"))
@@ -255,6 +264,8 @@ mod tests {
             ("ALTER TABLE a ADD COLUMN b BIGINT;", true),
             ("ALTER TABLE a ADD COLUMN b BIGINT NOT NULL DEFAULT 1;\nCREATE INDEX c ON a (b);", true),
             ("DROP INDEX c;", true),
+            ("ALTER TABLE a ADD COLUMN b BIGINT;\nUPDATE a SET b = (SELECT 1);", true),
+            ("ALTER TABLE a ADD COLUMN b BIGINT;\nUPDATE a SET c = (SELECT 1);", false),
             ("ALTER TABLE a ADD COLUMN b BIGINT NOT NULL;", false),
             ("ALTER TABLE a ADD COLUMN b BIGINT UNIQUE;", false),
             ("ALTER TABLE a DROP COLUMN b;", false),

@@ -94,6 +94,7 @@ pub async fn list(
 ) -> Result<Page<Party>, StoreError> {
     let narrow = |s: &mut Select| narrow(s, filter);
     let list = List {
+        counted: None,
         name: "plugins::across",
         columns: "g.id, g.plugins, g.instances, g.grade, g.unreviewed, g.revoked, g.first_seen_at, g.last_used_sort, \
                   p.record, (SELECT COUNT(*) FROM (SELECT DISTINCT u.instance_id, u.user_key FROM plugin_users u \

@@ -146,6 +146,7 @@ pub async fn list(
         }
     };
     let list = List {
+        counted: None,
         name: "plugins::users",
         columns: "g.instance_id, i.name AS instance_name, i.app, g.user_name, g.plugins, g.grade, g.unreviewed, \
                   a.id AS account_id, a.identity_key, a.identity_name",

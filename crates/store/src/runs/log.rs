@@ -114,6 +114,7 @@ pub async fn log(db: &Db, filter: &Filter, cut: Cut<'_>) -> Result<Page<Run>, St
         }
     };
     let list = List {
+        counted: None,
         name: "runs::log",
         columns: run_columns!(),
         from: " FROM runs WHERE TRUE",

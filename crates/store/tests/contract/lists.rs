@@ -4,6 +4,7 @@ use model::finding::Severity;
 use model::scan::ScanKind;
 use model::value::Value;
 use store::findings::{self, Filter, Sort};
+use store::findings::{Exception, OperatorState};
 use store::{Cut, Order, StoreError, accounts, instances, numbers, plugins};
 
 use crate::support::*;
@@ -250,6 +251,38 @@ on_both! {
         assert_eq!(n(accounts::Filter { check: Some("shared/dormant".into()), ..all.clone() }).await, 1);
         assert_eq!(n(accounts::Filter { inactive_since: Some(min(1)), ..all.clone() }).await, 5, "never active");
         assert_eq!(n(accounts::Filter { stale: Some(true), ..all }).await, 0);
+
+        // The count follows whatever changes a finding: an operator, the end of an exception, a run.
+        let at_risk = async || {
+            let filter = accounts::Filter { with_findings: Some(true), ..Default::default() };
+            let page = accounts::list(&f.db, &filter, sort, Order::Descending, Cut::first(9)).await.unwrap();
+            page.rows.iter().map(|r| (r.id.clone(), r.findings)).collect::<Vec<_>>()
+        };
+        let of_three = findings::Filter { resource: Some("3".to_owned()), ..Default::default() };
+        let by = (findings::Sort::Severity, Order::Descending);
+        let three = findings::list(&f.db, &of_three, by.0, by.1, Cut::first(1)).await.unwrap().rows.remove(0);
+        let accepted = Exception { reason: "a machine".to_owned(), approver: "ada".to_owned(), expires_at: min(5) };
+        let state = OperatorState::Suppressed(accepted);
+        findings::set_state(&f.db, &three.id, &state, "ada", min(2), audit("finding.except")).await.unwrap();
+        assert_eq!(at_risk().await, [("1".to_owned(), 2)]);
+        findings::expire_exceptions(&f.db, min(6)).await.unwrap();
+        assert_eq!(at_risk().await, [("1".to_owned(), 2), ("3".to_owned(), 1)]);
+        let dormant = findings::Filter { check: Some("shared/dormant".into()), ..Default::default() };
+        let gone = findings::list(&f.db, &dormant, by.0, by.1, Cut::first(1)).await.unwrap().rows.remove(0).id;
+        let left: Vec<_> = failing.iter().filter(|f| f.check.as_str() == "shared/mfa").cloned().collect();
+        let resolved = [gone];
+        run_with(&f.db, &id, kind, min(7), |c| {
+            c.accounts = all_of(&people);
+            c.results = &left;
+            c.resolved = &resolved;
+        })
+        .await;
+        assert_eq!(at_risk().await, [("3".to_owned(), 1), ("1".to_owned(), 1)]);
+        run_with(&f.db, &id, kind, min(8), |c| {
+            c.accounts = all_of(&people);
+            c.results = &failing;
+        })
+        .await;
 
         let apps = [plugin("p1", "B", "low"), plugin("p2", "A", "unknown"), plugin("p3", "C", "high")];
         run_with(&f.db, &id, other, min(2), |c| c.plugins = all_of(&apps)).await;
