@@ -185,10 +185,9 @@ pub(crate) fn slack(input: &[u8]) {
     assert_eq!(json["applications"][0]["name"], event.applications[0].name, "the generic form keeps texts");
     let mail = notify::event::mail(&event, "ada@example.com", "parapet.example.com").expect("rendered");
     let html = mail.html.to_lowercase();
-    for (element, own) in [("<script", 0), ("<img", 0), ("<iframe", 0), ("javascript:", 0)] {
-        let typed = event.applications[0].name.to_lowercase().contains(element)
-            || event.title.to_lowercase().contains(element);
-        assert!(html.matches(element).count() == own || typed && element == "javascript:", "{html}");
+    // As text it may stand there; as an element, or as where a link leads, it may not.
+    for element in ["<script", "<img", "<iframe", "href=\"javascript:"] {
+        assert!(!html.contains(element), "{html}");
     }
 }
 
