@@ -211,6 +211,7 @@ fn copy_sources(to: &Path) -> Result {
         "rust-toolchain.toml",
         "catalog",
         "crates",
+        "fuzz",
         "xtask",
     ]))?;
     for path in listed.lines() {

@@ -62,6 +62,8 @@ impl Wire {
         let (mails, now) = (Arc::clone(&taken), Arc::clone(&mood));
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // Both ends say little and wait: a delayed word would be most of a story's time.
+                stream.set_nodelay(true).expect("a socket of this machine");
                 let mood = *now.lock().unwrap_or_else(PoisonError::into_inner);
                 tokio::spawn(serve(stream, Arc::clone(&mails), mood));
             }
@@ -106,7 +108,10 @@ impl Network for Wire {
             self.busy.store(true, Ordering::SeqCst);
             #[expect(clippy::disallowed_methods, reason = "the simulation's own server")]
             let stream = TcpStream::connect(("127.0.0.1", self.port)).await;
-            stream.map_err(|e| Trouble::passing(e.to_string()))
+            let passing = |e: std::io::Error| Trouble::passing(e.to_string());
+            let stream = stream.map_err(passing)?;
+            stream.set_nodelay(true).map_err(passing)?;
+            Ok(stream)
         })
     }
 
