@@ -33,7 +33,7 @@ pub(crate) fn hostile() -> Result {
     run::run(&mut command)
 }
 
-/// `cargo xtask scale [PART] [small]`: the bench of growth on SQLite and on a PostgreSQL that keeps its promises to the disk.
+/// `cargo xtask scale [PART] [DATABASE] [small]`: the bench of growth on SQLite and on a PostgreSQL that keeps its promises to the disk.
 pub(crate) fn scale(arguments: &[String]) -> Result {
     let postgres = Postgres::start_durable()?;
     let mut command = Command::new("cargo");

@@ -8,6 +8,7 @@ use collect::Clock as _;
 use engine::clock::SystemClock;
 use model::scan::ScanKind;
 use model::time::Duration;
+use serde::{Deserialize, Serialize};
 use store::Db;
 use tower::ServiceExt as _;
 
@@ -31,7 +32,7 @@ pub(crate) const PAGES: [(&str, &str); 6] = [
 ];
 
 /// Measured at one size; times in milliseconds, half of them are shorter.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Step {
     pub(crate) instances: usize,
     /// Storing a run of 100 accounts that are known.

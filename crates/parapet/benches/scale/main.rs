@@ -6,8 +6,8 @@
 //! process of its own, a part of whose tenants hardly answers; and a year of runs with retention. Nothing is asserted but
 //! that the work was done: a machine's speed is no test.
 //!
-//! A word as argument measures only that part (`growth`, which `window` needs, or `year`); `small` is a trial of the bench
-//! itself, which writes to `target/` instead.
+//! A word as argument measures only that part anew (`growth`, which `window` needs, or `year`), or on that database only
+//! (`sqlite`, `postgresql`); `small` is a trial of the bench itself, which writes to `target/` instead.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures time and prints it")]
 
@@ -53,10 +53,16 @@ async fn main() {
     let folder = if small { project.join("target/scale") } else { project.join("docs/scale") };
     std::fs::create_dir_all(&folder).expect("a folder for the report");
 
-    let mut measured = Vec::new();
-    for place in place::all().await {
+    let mut measured = report::known(&folder);
+    let databases = ["sqlite", "postgresql"];
+    let any = !databases.iter().any(|database| has(database));
+    for place in place::all().await.into_iter().filter(|p| any || has(&p.name.to_lowercase())) {
         println!("{}", place.name);
-        let mut one = report::Measured { database: place.name, ..report::Measured::default() };
+        let at = measured.iter().position(|one| one.database == place.name).unwrap_or_else(|| {
+            measured.push(report::Measured { database: place.name.to_owned(), ..Default::default() });
+            measured.len() - 1
+        });
+        let one = &mut measured[at];
         if all || has("growth") || has("window") {
             let simulator = simulator::Simulator::start();
             one.growth = growth::measure(&place, size, &simulator).await;
@@ -68,9 +74,8 @@ async fn main() {
             one.year = year::measure(&place, size).await;
         }
         place.clear().await;
-        measured.push(one);
+        report::write(&folder, &measured, size);
     }
-    report::write(&folder, &measured, size);
     println!("written to {}", folder.display());
 }
 

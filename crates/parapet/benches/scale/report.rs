@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::growth::{PAGES, Step};
 use crate::place::{ACCOUNTS, FINDINGS};
 use crate::plot::{Line, Scale, draw};
@@ -12,13 +14,24 @@ use crate::year::Day;
 use crate::{Size, percentile};
 
 /// Everything about one database server.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Measured {
-    pub(crate) database: &'static str,
+    pub(crate) database: String,
     pub(crate) growth: Vec<Step>,
     pub(crate) window: Option<Window>,
     pub(crate) year: Vec<Day>,
 }
+
+/// What was measured before, so that a part can be measured anew.
+pub(crate) fn known(folder: &Path) -> Vec<Measured> {
+    std::fs::read(folder.join(FILE))
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default()
+}
+
+/// The figures behind the report.
+const FILE: &str = "measured.json";
 
 pub(crate) fn write(folder: &Path, all: &[Measured], size: Size) {
     let mut out = format!(
@@ -32,6 +45,8 @@ pub(crate) fn write(folder: &Path, all: &[Measured], size: Size) {
     growth(&mut out, folder, all);
     years(&mut out, folder, all, size);
     std::fs::write(folder.join("README.md"), out).expect("the report is written");
+    let figures = serde_json::to_vec(all).expect("figures are JSON");
+    std::fs::write(folder.join(FILE), figures).expect("the figures are written");
 }
 
 fn drawing(out: &mut String, folder: &Path, name: &str, alt: &str, svg: &str) {
@@ -41,7 +56,7 @@ fn drawing(out: &mut String, folder: &Path, name: &str, alt: &str, svg: &str) {
 
 fn windows(out: &mut String, folder: &Path, all: &[Measured]) {
     let windows: Vec<(&str, &Window)> =
-        all.iter().filter_map(|m| Some((m.database, m.window.as_ref()?))).collect();
+        all.iter().filter_map(|m| Some((m.database.as_str(), m.window.as_ref()?))).collect();
     let Some((_, first)) = windows.first() else { return };
     let _ = write!(
         out,
@@ -171,7 +186,7 @@ fn years(out: &mut String, folder: &Path, all: &[Measured], size: Size) {
     let lines = |value: &dyn Fn(&Day) -> f64| -> Vec<Line> {
         all.iter()
             .map(|m| Line {
-                name: m.database.to_owned(),
+                name: m.database.clone(),
                 points: m.year.iter().map(|d| (d.day as f64, value(d))).collect(),
             })
             .collect()

@@ -12,6 +12,7 @@ use model::id::InstanceId;
 use model::scan::{RunOutcome, ScanKind};
 use model::schedule::due_at;
 use model::time::{Duration, Timestamp};
+use serde::{Deserialize, Serialize};
 use store::runs::{self, Filter};
 use store::{Cut, Db};
 
@@ -23,7 +24,7 @@ use crate::{Size, percentile};
 const BINARY: &str = env!("CARGO_BIN_EXE_parapet");
 
 /// What ten minutes showed.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Window {
     pub(crate) instances: usize,
     pub(crate) seconds: f64,
@@ -42,7 +43,7 @@ pub(crate) struct Window {
     /// Resident megabytes of the server every ten seconds.
     pub(crate) memory: Vec<f64>,
     /// Times of pages over HTTP in milliseconds, sorted.
-    pub(crate) pages: BTreeMap<&'static str, Vec<f64>>,
+    pub(crate) pages: BTreeMap<String, Vec<f64>>,
 }
 
 /// Over HTTP while scans run.
@@ -73,7 +74,7 @@ pub(crate) async fn measure(place: &Place, size: Size, simulator: &Simulator) ->
     let mut next = Real::from_secs(10);
     while begun.elapsed() < end {
         for (name, path) in ASKED {
-            window.pages.entry(name).or_default().push(fetch(at, &cookie, path));
+            window.pages.entry(name.to_owned()).or_default().push(fetch(at, &cookie, path));
             tokio::time::sleep(Real::from_millis(400)).await;
         }
         if begun.elapsed() >= next {

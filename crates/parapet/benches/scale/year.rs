@@ -5,6 +5,7 @@ use std::time::Instant;
 use engine::Keep;
 use model::scan::ScanKind;
 use model::time::{Duration, Timestamp};
+use serde::{Deserialize, Serialize};
 use store::Cut;
 use store::retention::{self, Before};
 use store::runs::{self, Filter};
@@ -17,7 +18,7 @@ const NAME: &str = "year";
 const BEGIN: Timestamp = Timestamp(1_767_225_600_000);
 
 /// The database after so many days.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Day {
     pub(crate) day: i64,
     /// Runs in the log.
