@@ -36,8 +36,7 @@ const FILE: &str = "measured.json";
 pub(crate) fn write(folder: &Path, all: &[Measured], size: Size) {
     let mut out = format!(
         "# Growth\n\nWritten by `cargo xtask scale` on a machine with {} processors, where the database, the simulated vendors and the \
-         server share them. Times are what this machine took while it had nothing else to do; read the curves' shape rather than \
-         their height. How it is measured stands in `crates/parapet/benches/scale/`; what follows from it in \
+         server share them. Read the curves' shape rather than their height: another machine has other times. How it is measured stands in `crates/parapet/benches/scale/`; what follows from it in \
          [the way to a million](../guides/scale.md).\n",
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
     );
