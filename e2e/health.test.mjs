@@ -3,24 +3,15 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { assertAccessible, assertQuiet, launch, open, signIn } from './lib/browser.mjs';
-import { startDemo } from './lib/demo.mjs';
+import { assertAccessible, assertQuiet, enter, leave, open, signIn } from './lib/browser.mjs';
 
 const SCANS = { config: 'Config Scan', accounts: 'Risky Account Scan', plugins: '3rd Party Plugins Scan' };
 
 let demo;
 let browser;
 let page;
-before(async () => {
-  demo = await startDemo();
-  browser = await launch();
-  page = await open(browser, 'light');
-  await signIn(page, demo);
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+before(async () => { ({ demo, browser, page } = await enter()); });
+after(() => leave({ browser, demo }));
 
 const tile = (name) => page.getByRole('article').filter({ has: page.getByRole('heading', { name, exact: true }) });
 const tileStatus = async (name) => (await tile(name).locator('.tile-status .status-word').innerText()).trim();

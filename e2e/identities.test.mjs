@@ -1,22 +1,13 @@
 // Identity providers, exceptions and reviews, as an operator uses them: each is done in the browser and seen to hold.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, open, signIn } from './lib/browser.mjs';
-import { startDemo } from './lib/demo.mjs';
+import { enter, leave } from './lib/browser.mjs';
 
 let demo;
 let browser;
 let page;
-before(async () => {
-  demo = await startDemo();
-  browser = await launch();
-  page = await open(browser, 'light');
-  await signIn(page, demo);
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+before(async () => { ({ demo, browser, page } = await enter()); });
+after(() => leave({ browser, demo }));
 
 /** Looks at `path` until `seen` is true of it. */
 async function until(path, seen, what) {

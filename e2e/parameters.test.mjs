@@ -2,8 +2,7 @@
 // scan, told in the audit trail, and taken back.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { assertAccessible, assertQuiet, launch, open, signIn } from './lib/browser.mjs';
-import { startDemo } from './lib/demo.mjs';
+import { assertAccessible, assertQuiet, enter, leave } from './lib/browser.mjs';
 
 const CHECK = 'github/owner-count';
 const APPLICATION = 'Acme engineering';
@@ -11,16 +10,8 @@ const APPLICATION = 'Acme engineering';
 let demo;
 let browser;
 let page;
-before(async () => {
-  demo = await startDemo();
-  browser = await launch();
-  page = await open(browser, 'light');
-  await signIn(page, demo);
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+before(async () => { ({ demo, browser, page } = await enter()); });
+after(() => leave({ browser, demo }));
 
 const row = (name) => page.locator('#parameters tbody tr')
   .filter({ has: page.getByRole('link', { name: APPLICATION, exact: true }) })

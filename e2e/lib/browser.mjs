@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
+import { startDemo } from './demo.mjs';
 
 const axeSource = createRequire(import.meta.url)('axe-core').source;
 
@@ -36,6 +37,26 @@ export async function open(browser, look, options = {}) {
     if (!/ERR_ABORTED/.test(request.failure()?.errorText ?? '')) page.troubles.push(`${request.url()}: ${request.failure()?.errorText}`);
   });
   return page;
+}
+
+/** A demo of its own, a browser, and a page of somebody who has signed in; `leave` ends them. */
+export async function enter() {
+  const demo = await startDemo();
+  let browser;
+  try {
+    browser = await launch();
+    const page = await open(browser, 'light');
+    await signIn(page, demo);
+    return { demo, browser, page };
+  } catch (error) {
+    await leave({ browser, demo });
+    throw error;
+  }
+}
+
+export async function leave({ browser, demo }) {
+  await browser?.close();
+  await demo?.stop();
 }
 
 export async function signIn(page, demo) {

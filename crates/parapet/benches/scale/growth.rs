@@ -1,5 +1,6 @@
 //! A database that grows from ten instances to ten thousand: what a run and a page cost on the way.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::{Body, to_bytes};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use store::Db;
 use tower::ServiceExt as _;
 
+use crate::common::{session, use_cases};
 use crate::place::{self, ACCOUNTS, FINDINGS, Place};
 use crate::simulator::Simulator;
 use crate::{Size, percentile};
@@ -82,7 +84,7 @@ async fn look(place: &Place, db: &Db, instances: usize) -> Step {
     let mut commits = Vec::new();
     for n in 0..20 {
         let id = place::instance(n * instances / 20);
-        let at = now + Duration::seconds(n as i64);
+        let at = now + Duration(n as i64);
         let begun = Instant::now();
         place::run(db, &id, ScanKind::Accounts, at, |commit| commit.accounts = place::all_of(&people)).await;
         commits.push(begun.elapsed().as_secs_f64() * 1e3);
@@ -91,9 +93,12 @@ async fn look(place: &Place, db: &Db, instances: usize) -> Step {
     let all = store::instances::all(db).await.expect("readable");
     assert_eq!(all.len(), instances);
     let load = begun.elapsed().as_secs_f64() * 1e3;
-    let (ops, cookie) = place::signed_in(db).await;
-    let router =
-        web::router(ops, web::WebConfig { https: false, version: "bench".to_owned(), draining: None });
+    let ops = use_cases(db).await;
+    let cookie = session(&ops).await;
+    let router = web::router(
+        Arc::new(ops),
+        web::WebConfig { https: false, version: "bench".to_owned(), draining: None },
+    );
     let mut pages = Vec::new();
     for (_, path) in PAGES {
         pages.push(page(&router, &cookie, path).await);

@@ -11,6 +11,8 @@
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures time and prints it")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod growth;
 mod place;
 mod plot;

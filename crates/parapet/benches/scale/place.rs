@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use collect::{Outbound, OutboundConfig};
 use engine::clock::SystemEntropy;
 use model::credential::Identity;
 use model::finding::{CheckResult, Outcome, Severity};
@@ -14,7 +13,7 @@ use model::scan::{RunOutcome, ScanKind};
 use model::schedule::{Finish, Spread};
 use model::time::{Duration, Timestamp};
 use model::value::{Record, Value};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Executor as _};
 use store::audit::Entry;
 use store::instances::{self, NewInstance};
@@ -246,26 +245,4 @@ pub(crate) fn accounts(from: usize, count: usize, now: Timestamp) -> Vec<Record>
 
 pub(crate) fn all_of(records: &[Record]) -> Option<Subjects<'_>> {
     Some(Subjects { records, complete: true })
-}
-
-/// Use cases over that database, and the cookie of a session there.
-pub(crate) async fn signed_in(db: &Db) -> (Arc<ops::Ops>, String) {
-    let loaded = catalog::Catalog::builtin();
-    let ops = ops::Ops::open(ops::Config {
-        db: db.clone(),
-        catalog: Arc::new(loaded.catalog),
-        load_errors: loaded.errors,
-        outbound: Outbound::new(OutboundConfig::default()).expect("an outbound client"),
-        clock: Arc::new(engine::clock::SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        simulated: false,
-        telling: ops::Telling::default(),
-    });
-    let ops = ops.await.expect("opens");
-    let password: SecretString = "correct horse battery staple".to_owned().into();
-    let signed = match ops.offer_setup().await.expect("readable") {
-        Some(token) => ops.set_up(&token, "admin", &password, None).await.expect("set up"),
-        None => ops.sign_in("admin", &password, None).await.expect("signed in"),
-    };
-    (Arc::new(ops), format!("parapet_session={}", signed.token.expose_secret()))
 }

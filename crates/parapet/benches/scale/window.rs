@@ -1,9 +1,8 @@
 //! Ten minutes of the built server on the grown database: how late scans begin, what it takes, how fast pages stay.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::process::Command;
 use std::time::{Duration as Real, Instant};
 
 use collect::Clock as _;
@@ -16,12 +15,11 @@ use serde::{Deserialize, Serialize};
 use store::runs::{self, Filter};
 use store::{Cut, Db};
 
+use crate::common::{get, memory, serve, session, use_cases};
 use crate::growth::{NAME, SLOW_ONE_IN};
 use crate::place::{self, INTERVAL, KINDS, Place};
 use crate::simulator::Simulator;
 use crate::{Size, percentile};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_parapet");
 
 /// What ten minutes showed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -58,14 +56,13 @@ pub(crate) async fn measure(place: &Place, size: Size, simulator: &Simulator) ->
     let begin = now + Duration::seconds(10 + instances as i64 / 60);
     spread(&db, instances, begin).await;
     let due = due(&db, begin).await;
-    let (ops, cookie) = place::signed_in(&db).await;
-    drop(ops);
+    let cookie = session(&use_cases(&db).await).await;
     db.close().await;
     let early = (begin - Duration::seconds(3)) - SystemClock.now();
     assert!(early.0 > 0, "the facts took {early:?} too long to set");
     tokio::time::sleep(early.to_std()).await;
 
-    let (mut server, at) = start(&place.configuration(NAME));
+    let (mut server, at) = serve(&place.configuration(NAME));
     tokio::time::sleep((begin - SystemClock.now()).max(Duration::ZERO).to_std()).await;
     let mut window = Window { instances, ..Window::default() };
     let begun = Instant::now();
@@ -74,12 +71,12 @@ pub(crate) async fn measure(place: &Place, size: Size, simulator: &Simulator) ->
     let mut next = Real::from_secs(10);
     while begun.elapsed() < end {
         for (name, path) in ASKED {
-            window.pages.entry(name.to_owned()).or_default().push(fetch(at, &cookie, path));
+            window.pages.entry(name.to_owned()).or_default().push(timed(at, &cookie, path));
             tokio::time::sleep(Real::from_millis(400)).await;
         }
         if begun.elapsed() >= next {
             next += Real::from_secs(10);
-            window.memory.push(resident(server.id()));
+            window.memory.push(memory(&server, "VmRSS"));
         }
     }
     window.seconds = begun.elapsed().as_secs_f64();
@@ -190,42 +187,11 @@ async fn weigh(
     window.late_slow.sort_by(f64::total_cmp);
 }
 
-/// The server, and where its pages are.
-fn start(configuration: &std::path::Path) -> (Child, SocketAddr) {
-    let mut server = Command::new(BINARY)
-        .args(["serve", "--config"])
-        .arg(configuration)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the server starts");
-    let mut log = std::io::BufReader::new(server.stderr.take().expect("piped")).lines();
-    let said = log.by_ref().map_while(Result::ok).find(|line| line.contains("Parapet answers"));
-    let said = said.expect("the server says where it answers");
-    std::thread::spawn(move || log.for_each(drop));
-    let at = said
-        .split("http://")
-        .nth(1)
-        .and_then(|rest| rest.split(|c: char| c.is_whitespace() || c == '/').next())
-        .and_then(|address| address.trim_end_matches('.').parse().ok());
-    (server, at.unwrap_or_else(|| panic!("the server says its address: {said:?}")))
-}
-
 /// Milliseconds of one page.
-fn fetch(at: SocketAddr, cookie: &str, path: &str) -> f64 {
+fn timed(at: SocketAddr, cookie: &str, path: &str) -> f64 {
     let begun = Instant::now();
-    let mut stream = TcpStream::connect(at).expect("a connection");
-    let ask = format!("GET {path} HTTP/1.0\r\nHost: {at}\r\nCookie: {cookie}\r\n\r\n");
-    stream.write_all(ask.as_bytes()).expect("asked");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("a page");
-    let took = begun.elapsed().as_secs_f64() * 1e3;
-    assert!(
-        answer.get(8..12) == Some(b" 200"),
-        "{path}: {}",
-        String::from_utf8_lossy(&answer[..answer.len().min(200)])
-    );
-    took
+    get(at, cookie, path);
+    begun.elapsed().as_secs_f64() * 1e3
 }
 
 /// Seconds of processor that a process has used.
@@ -247,11 +213,4 @@ fn database_cpu() -> f64 {
     let stats =
         processes.flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
     stats.filter(|stat| stat.contains("(postgres)")).map(|stat| used(&stat)).sum()
-}
-
-fn resident(process: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let kib =
-        status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
-    kib.unwrap_or(0.0) * 1024.0 / 1e6
 }

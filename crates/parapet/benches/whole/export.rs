@@ -1,23 +1,23 @@
 //! Lists as files, over HTTP from the built server: rows a second, how the time grows with the rows, and by how much the
 //! server grows while it sends them.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::Child;
 use std::sync::Arc;
 use std::time::Instant;
 
-use collect::{Clock as _, Outbound, OutboundConfig};
+use collect::Clock as _;
 use engine::clock::{SystemClock, SystemEntropy};
 use model::finding::{CheckResult, Evidence, Outcome};
 use model::id::InstanceId;
 use model::scan::ScanKind;
 use model::time::{Duration, Timestamp};
 use model::value::{Record, Shape, Value};
-use secrecy::{ExposeSecret as _, SecretString};
 use store::runs::Subjects;
 use store::{Db, Options, SealingKey};
 
-use super::{memory, milliseconds, new_key, pages, serve};
+use super::common::{get, memory, serve, session, use_cases};
+use super::{configuration, milliseconds, new_key, pages};
 
 const FEW: usize = 10_000;
 const MANY: usize = 100_000;
@@ -72,16 +72,10 @@ async fn files(rows: usize) -> Vec<Measured> {
     let begun = Instant::now();
     fill(&db, rows, now).await;
     println!("  {rows} findings and accounts written in {:.1} s", begun.elapsed().as_secs_f64());
-    let cookie = signed_in(&db).await;
+    let cookie = session(&use_cases(&db).await).await;
     db.close().await;
 
-    let (mut server, said) = serve(folder.path());
-    let at: SocketAddr = said
-        .split("http://")
-        .nth(1)
-        .and_then(|rest| rest.split(|c: char| c.is_whitespace() || c == '/').next())
-        .and_then(|address| address.trim_end_matches('.').parse().ok())
-        .unwrap_or_else(|| panic!("the server says its address: {said:?}"));
+    let (mut server, at) = serve(&configuration(folder.path()));
     // Whatever the server does at its start is over.
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     let mut all = Vec::new();
@@ -94,47 +88,19 @@ async fn files(rows: usize) -> Vec<Measured> {
     all
 }
 
-/// One file. HTTP/1.0, so that the body ends with the connection and is nothing but the file.
+/// One file.
 fn fetch(server: &Child, at: SocketAddr, cookie: &str, file: &str, mark: &str, wanted: usize) -> Measured {
-    use std::io::{Read as _, Write as _};
     // 5 sets the peak back to what is resident now.
     std::fs::write(format!("/proc/{}/clear_refs", server.id()), "5").expect("Linux sets the peak back");
     let before = memory(server, "VmRSS");
     let begun = Instant::now();
-    let mut stream = TcpStream::connect(at).expect("a connection");
-    let ask = format!("GET /{file} HTTP/1.0\r\nHost: {at}\r\nCookie: {cookie}\r\n\r\n");
-    stream.write_all(ask.as_bytes()).expect("asked");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("a file");
+    let body = get(at, cookie, &format!("/{file}"));
     let seconds = milliseconds(begun.elapsed()) / 1000.0;
     let grown = memory(server, "VmHWM") - before;
-    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
-    let (head, body) = answer.split_at(end + 4);
-    assert!(head.get(8..12) == Some(b" 200"), "{file}: {}", String::from_utf8_lossy(head));
     let head_line = usize::from(file.ends_with(".csv"));
     let rows = body.windows(mark.len()).filter(|w| *w == mark.as_bytes()).count() - head_line;
     assert_eq!(rows, wanted, "{file}: rows");
     Measured { rows, seconds, grown }
-}
-
-/// The cookie of a session.
-async fn signed_in(db: &Db) -> String {
-    let loaded = catalog::Catalog::builtin();
-    let ops = ops::Ops::open(ops::Config {
-        db: db.clone(),
-        catalog: Arc::new(loaded.catalog),
-        load_errors: loaded.errors,
-        outbound: Outbound::new(OutboundConfig::default()).expect("an outbound client"),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        simulated: false,
-        telling: ops::Telling::default(),
-    });
-    let ops = ops.await.expect("opens");
-    let token = ops.offer_setup().await.expect("readable").expect("a new database");
-    let password: SecretString = "correct horse battery staple".to_owned().into();
-    let signed = ops.set_up(&token, "admin", &password, None).await.expect("set up");
-    format!("parapet_session={}", signed.token.expose_secret())
 }
 
 /// One instance with all of it, each list stored by one run.

@@ -8,16 +8,18 @@
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures time and prints it")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod company;
 mod export;
 mod pages;
 mod scans;
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_parapet");
+use common::{BINARY, memory, serve};
 
 #[tokio::main]
 async fn main() {
@@ -63,7 +65,7 @@ fn idle() {
     let folder = tempfile::tempdir().expect("a folder");
     new_key(folder.path());
     let begun = Instant::now();
-    let (mut server, _) = serve(folder.path());
+    let (mut server, _) = serve(&configuration(folder.path()));
     let answers = milliseconds(begun.elapsed());
     std::thread::sleep(Duration::from_secs(10));
     println!("idle: `parapet serve` on an empty SQLite database, 10 s after its start");
@@ -81,9 +83,8 @@ fn new_key(folder: &Path) -> String {
     std::fs::read_to_string(key).expect("a key")
 }
 
-/// Starts a server with key and SQLite database in this folder, and waits until it answers: the line of its log that says
-/// where.
-fn serve(folder: &Path) -> (Child, String) {
+/// A configuration with key and SQLite database in this folder.
+fn configuration(folder: &Path) -> PathBuf {
     let config = folder.join("parapet.toml");
     let text = format!(
         "listen = \"127.0.0.1:0\"\ndatabase = \"sqlite:{}\"\nsealing_key_file = \"{}\"\n",
@@ -91,28 +92,7 @@ fn serve(folder: &Path) -> (Child, String) {
         folder.join("parapet.key").display()
     );
     std::fs::write(&config, text).expect("a configuration");
-    let mut server = Command::new(BINARY)
-        .args(["serve", "--config"])
-        .arg(&config)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the server starts");
-    let mut log = std::io::BufRead::lines(std::io::BufReader::new(server.stderr.take().expect("piped")));
-    let answers = log.by_ref().map_while(Result::ok).find(|line| line.contains("Parapet answers"));
-    let answers = answers.expect("the server says where it answers");
-    // What nobody reads would stop the server once the pipe is full.
-    std::thread::spawn(move || log.for_each(drop));
-    (server, answers)
-}
-
-/// A line of `/proc/PID/status` in megabytes (10^6 bytes); 0 when the process is gone.
-fn memory(child: &Child, line: &str) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let kib = status.lines().find_map(|l| {
-        l.strip_prefix(line)?.strip_prefix(':')?.split_whitespace().next()?.parse::<f64>().ok()
-    });
-    kib.unwrap_or(0.0) * 1024.0 / 1e6
+    config
 }
 
 fn milliseconds(time: Duration) -> f64 {

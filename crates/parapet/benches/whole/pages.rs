@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use collect::{Clock as _, Outbound, OutboundConfig};
+use collect::Clock as _;
 use engine::clock::{SystemClock, SystemEntropy};
 use model::credential::Identity;
 use model::diagnosis::{Fault, Rung};
@@ -16,7 +16,7 @@ use model::id::{AppId, InstanceId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule::{Finish, Spread, default_interval};
 use model::time::{Duration, Timestamp};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use store::audit::Entry;
 use store::instances::{self, NewInstance};
 use store::runs::Commit;
@@ -24,6 +24,7 @@ use store::scans::{self, Claim, ScanSetup};
 use store::{Db, Options, SealingKey};
 use tower::ServiceExt as _;
 
+use super::common::{session, use_cases};
 use super::{milliseconds, spread};
 
 const INSTANCES: usize = 10_000;
@@ -43,24 +44,9 @@ pub(crate) async fn measure() {
     println!("  written in {:.1} s", begun.elapsed().as_secs_f64());
 
     let begun = Instant::now();
-    let loaded = catalog::Catalog::builtin();
-    let ops = ops::Ops::open(ops::Config {
-        db: db.clone(),
-        catalog: Arc::new(loaded.catalog),
-        load_errors: loaded.errors,
-        outbound: Outbound::new(OutboundConfig::default()).expect("an outbound client"),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        simulated: false,
-        telling: ops::Telling::default(),
-    })
-    .await
-    .expect("opens");
+    let ops = use_cases(&db).await;
     println!("  all read into memory in {:.0} ms", milliseconds(begun.elapsed()));
-    let token = ops.offer_setup().await.expect("readable").expect("a new database");
-    let password: SecretString = "correct horse battery staple".to_owned().into();
-    let signed = ops.set_up(&token, "admin", &password, None).await.expect("set up");
-    let cookie = format!("parapet_session={}", signed.token.expose_secret());
+    let cookie = session(&ops).await;
     let config = web::WebConfig { https: false, version: "bench".to_owned(), draining: None };
     let router = web::router(Arc::new(ops), config);
 
