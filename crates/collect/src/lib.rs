@@ -31,6 +31,8 @@ mod run;
 mod scrub;
 mod session;
 mod shared;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod sink;
 mod sweep;
 mod target;

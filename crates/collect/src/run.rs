@@ -62,17 +62,24 @@ pub(crate) async fn run(
         return Collected::Stopped;
     }
     if let Some(until) = run.wait {
-        return Collected::Waiting { until, checkpoints: run.rests };
+        return waiting(&session, until, run.rests);
     }
     let second: Vec<&DatasetSpec> = specs.iter().copied().filter(|s| late(s, &specs)).collect();
     let Some(sweeps) = run.sweep_all(second, &mut request).await else { return Collected::Stopped };
     if let Some(until) = run.wait {
-        return Collected::Waiting { until, checkpoints: run.rests };
+        return waiting(&session, until, run.rests);
     }
     crate::preflight::look_ahead(&session, request.known.as_ref()).await;
     let finished = std::mem::take(&mut run.finished);
     let datasets = finished.into_iter().map(|(name, d)| (name, Arc::unwrap_or_clone(d))).collect();
     done(Some(&session), target, &request, started_at, clock, datasets, sweeps)
+}
+
+/// The run goes on once the vendor wants to be asked again: also by what it told a request that did not wait for that, since
+/// it would have lasted beyond the run.
+fn waiting(session: &Session<'_>, until: Timestamp, checkpoints: Vec<Checkpoint>) -> Collected {
+    let told = session.pace.blocked_until(session.clock.now());
+    Collected::Waiting { until: told.map_or(until, |told| until.max(told)), checkpoints }
 }
 
 /// Whether a dataset is read after the others: it has a `refresh` age, or walks one that has.

@@ -201,6 +201,8 @@ impl<'a> Session<'a> {
                         Who::Given(headers) => (headers.clone(), None),
                     };
                     self.pace.slot(self.clock, ask.about.cost).await;
+                    // Nor while it waited for its slot: what another was told meanwhile holds for this one too.
+                    self.ready(ask, pool).await?;
                     (self.send(ask, &url, headers).await, generation)
                 }
             };

@@ -263,6 +263,11 @@ impl Outbound {
     async fn exchange(&self, call: Call, bounds: &Bounds<'_>) -> Result<Answer, NetError> {
         self.check(&call.url)?;
         let host = call.url.host_str().unwrap_or_default().to_owned();
+        #[cfg(feature = "simulation")]
+        if let Some(told) = crate::simulation::ask(&call, bounds) {
+            let take = |body: &mut Vec<u8>, sent: &[u8]| take(body, sent, &host, bounds);
+            return crate::simulation::answer(&host, told.await, take);
+        }
         let explain =
             |e: &reqwest::Error| error::classify(e, &host, bounds.seconds, self.config.connect_seconds);
         let mut request = self
@@ -290,21 +295,26 @@ impl Outbound {
                     return Err(error);
                 }
             };
-            let length = chunk.len() as u64;
-            if body.len() as u64 + length > bounds.answer_bytes {
-                return Err(too_large(&host, bounds.answer_bytes));
-            }
-            let left = bounds
-                .run_bytes
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
-            if left.is_err() {
-                return Err(NetError::protocol(format!(
-                    "{host} has sent more in this run than the application's `limits.run_mib` allows; reading ended"
-                )));
-            }
-            body.extend_from_slice(&chunk);
+            take(&mut body, &chunk, &host, bounds)?;
         }
     }
+}
+
+/// Adds what came to a body, within the bounds.
+fn take(body: &mut Vec<u8>, chunk: &[u8], host: &str, bounds: &Bounds<'_>) -> Result<(), NetError> {
+    let length = chunk.len() as u64;
+    if body.len() as u64 + length > bounds.answer_bytes {
+        return Err(too_large(host, bounds.answer_bytes));
+    }
+    let left =
+        bounds.run_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
+    if left.is_err() {
+        return Err(NetError::protocol(format!(
+            "{host} has sent more in this run than the application's `limits.run_mib` allows; reading ended"
+        )));
+    }
+    body.extend_from_slice(chunk);
+    Ok(())
 }
 
 fn too_large(host: &str, limit: u64) -> NetError {

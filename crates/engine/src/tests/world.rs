@@ -47,8 +47,9 @@ pub(super) fn entry(action: &str) -> Entry {
     }
 }
 
-pub(super) fn catalog() -> Arc<Catalog> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/catalog");
+/// The vault of this folder of the crate.
+pub(super) fn catalog(folder: &str) -> Arc<Catalog> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let loaded = Catalog::load(&[folder]);
     let ours: Vec<_> = loaded.errors.iter().filter(|e| e.to_string().contains("vault")).collect();
     assert!(ours.is_empty(), "{ours:?}");
@@ -99,7 +100,7 @@ impl World {
             .await
             .expect("a database in memory");
         let fake = Arc::new(Fake::default());
-        let catalog = catalog();
+        let catalog = catalog("src/tests/catalog");
         let id = onboard(&db, &clock, "Acme", accounts).await;
         let (drain, draining) = watch::channel(false);
         let context = Arc::new(Context {

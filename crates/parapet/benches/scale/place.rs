@@ -27,8 +27,8 @@ pub(crate) const ACCOUNTS: usize = 100;
 pub(crate) const FINDINGS: usize = 10;
 /// The scans that a directory has.
 pub(crate) const KINDS: [ScanKind; 2] = [ScanKind::Config, ScanKind::Accounts];
-/// Two scans every 40 minutes are as many runs as three every hour.
-pub(crate) const INTERVAL: Duration = Duration::minutes(40);
+/// Two scans every 39 minutes are a little more than three every hour.
+pub(crate) const INTERVAL: Duration = Duration::minutes(39);
 /// The key of everything here, as hexadecimal digits.
 const KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 

@@ -59,8 +59,8 @@ fn windows(out: &mut String, folder: &Path, all: &[Measured]) {
     let Some((_, first)) = windows.first() else { return };
     let _ = write!(
         out,
-        "\n## Ten minutes at the hourly rate\n\n{} instances with {ACCOUNTS} accounts each, two scans of each every 40 minutes: as many runs \
-         as three scans every hour. The built server with its default settings (8 workers, 4 at one vendor's address) reads them over \
+        "\n## At the hourly rate\n\n{} instances with {ACCOUNTS} accounts each, two scans of each every 39 minutes: a few \
+         more runs than three scans every hour. The built server with its default settings (8 workers, 4 at one vendor's address) reads them over \
          HTTP. One instance in twenty is at a vendor that takes {} s for each answer; its runs may be late, the others' may not.\n\n\
          | | {} |\n|---|{}\n",
         first.instances,

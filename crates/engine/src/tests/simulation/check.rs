@@ -1,20 +1,22 @@
 //! What must hold, each looked at from outside: by the rows before and after each step, by what the vendors saw, by what
 //! the mail server took. No checker asks the code that it checks.
 
+mod news;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::finding::FindingState;
 use model::health::{InstanceFacts, Lease, ScanFacts};
 use model::id::{InstanceId, RunId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule::{MAX_ABANDONED, TOO_FAR_AHEAD};
 use model::time::Timestamp;
 use store::instances::{self, InstanceWithScans};
-use store::{Cut, Db, Order, StoreError, accounts, findings, runs};
+use store::{Cut, Db, StoreError, runs};
 
-use super::vendors::{Given, Sight};
+use super::vendors::{Page, Sight};
 use super::work::{Claimed, Labour};
+use news::Given;
 
 /// The promises that are watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,7 +116,9 @@ pub(super) struct Watch {
     rows: BTreeMap<InstanceId, InstanceWithScans>,
     folds: BTreeMap<(InstanceId, ScanKind), Fold>,
     asked: BTreeMap<String, Vec<Asked>>,
-    given: BTreeMap<u64, Given>,
+    given: BTreeMap<RunId, Given>,
+    /// Pages that a piece of work was given before it is known for which run.
+    pages: BTreeMap<u64, Vec<Page>>,
     /// Findings that stand open, by resource.
     open: BTreeMap<InstanceId, BTreeSet<String>>,
     /// Accounts that are there.
@@ -128,6 +132,11 @@ pub(super) struct Watch {
 }
 
 const ALL: u32 = 200;
+
+/// Whether a wait until then is one now, and is believed.
+fn within(until: Timestamp, now: Timestamp) -> bool {
+    now < until && until <= now + TOO_FAR_AHEAD
+}
 
 fn lease(scan: &ScanFacts) -> Option<&Lease> {
     scan.open.as_ref().and_then(|open| open.lease.as_ref())
@@ -143,18 +152,40 @@ impl Watch {
     }
 
     /// What vendors gave during a step of this worker.
-    pub(super) fn gave(&mut self, by: &mut Labour, seen: &[(u64, String, Sight)]) {
+    pub(super) fn gave(&mut self, by: &mut Labour, seen: &[(u64, String, Sight)]) -> Checked {
         self.steps += 1;
         if by.since == 0 {
             by.since = self.steps;
         }
         for (_, address, sight) in seen {
-            let Sight::Gave(given) = sight else { continue };
-            if let Some(until) = given.later {
-                let asked = self.asked.entry(address.clone()).or_default();
-                asked.push(Asked { by: by.id, until, known: None });
+            match sight {
+                Sight::Began { .. } => by.reads = true,
+                // What a look at a credential is told is not kept: it is far from the next.
+                Sight::Later(until) if by.reads => {
+                    let asked = self.asked.entry(address.clone()).or_default();
+                    asked.push(Asked { by: by.id, until: *until, known: None });
+                }
+                Sight::Asked { now } => {
+                    let mut own = self.asked.get(address).into_iter().flatten().filter(|a| a.by == by.id);
+                    let told = own.find(|asked| within(asked.until, *now));
+                    must(told.is_none(), Checker::BackOff, || {
+                        let until = told.map(|asked| asked.until);
+                        format!("a run asks {address} at {now} though it was told to wait until {until:?}")
+                    })?;
+                }
+                Sight::Gave(page) => self.pages.entry(by.id).or_default().push(page.clone()),
+                Sight::Later(_) | Sight::Tried { .. } => {}
             }
-            self.given.insert(by.id, given.clone());
+        }
+        Ok(())
+    }
+
+    /// What a piece of work was given is its run's from now on, if it holds one.
+    pub(super) fn keep(&mut self, by: &Labour) {
+        let pages = self.pages.remove(&by.id).unwrap_or_default();
+        if let Some(held) = &by.held {
+            let given = self.given.entry(held.run.clone()).or_default();
+            pages.into_iter().for_each(|page| given.take(page));
         }
     }
 
@@ -170,7 +201,7 @@ impl Watch {
         let both = |is: &dyn Fn(&InstanceFacts) -> bool| facts.is_some_and(is) && claimed.is_some_and(is);
         for (_, address, sight) in seen {
             match sight {
-                Sight::Gave(_) => {}
+                Sight::Gave(_) | Sight::Asked { .. } | Sight::Later(_) => {}
                 Sight::Began { kind, now } => {
                     must(!both(&|f| f.suspension.is_some()), Checker::Suspended, || {
                         format!("{kind} of {address} was begun with a suspended credential")
@@ -198,7 +229,7 @@ impl Watch {
         now: Timestamp,
         facts: [Option<&InstanceFacts>; 2],
     ) -> Checked {
-        let within = |until: Timestamp| now < until && until <= now + TOO_FAR_AHEAD;
+        let within = |until: Timestamp| within(until, now);
         let stored = facts.iter().all(|f| f.and_then(|f| f.blocked_until).is_some_and(within));
         let asked = self.asked.get(address).into_iter().flatten();
         // Whoever claimed before it was stored need not know.
@@ -209,12 +240,15 @@ impl Watch {
         })
     }
 
-    /// A worker has ended, and has stored what it was told or not.
-    pub(super) fn ended(&mut self, by: u64, stored: bool) {
-        for asked in self.asked.values_mut().flatten().filter(|asked| asked.by == by) {
-            asked.known = stored.then_some(self.steps);
+    /// A worker has ended at this time of its clock, and has stored what it was told or not. What it has waited for itself
+    /// is over.
+    pub(super) fn ended(&mut self, by: u64, now: Timestamp, stored: bool) {
+        for asked in self.asked.values_mut() {
+            asked.retain(|asked| asked.by != by || asked.until > now);
+            for own in asked.iter_mut().filter(|asked| asked.by == by) {
+                own.known = stored.then_some(self.steps);
+            }
         }
-        self.given.remove(&by);
     }
 
     /// Whoever acted may have changed anything.
@@ -287,6 +321,7 @@ impl Watch {
             labour.held = Some(Claimed {
                 instance: facts.id.clone(),
                 kind: new.kind,
+                run: new.open.as_ref().map(|open| open.run.clone()).expect("a lease is of a run"),
                 fence: held.fence,
                 version: facts.credential_version,
                 facts: was.unwrap_or(facts).clone(),
@@ -329,7 +364,8 @@ impl Watch {
                         format!("{place}: wanted {:?}, after the run {:?}", old.wanted_at, new.wanted_at)
                     })?;
                 }
-                let given = self.given.get(&by.id).cloned();
+                let mut given = self.given.remove(&run).unwrap_or_default();
+                self.pages.remove(&by.id).into_iter().flatten().for_each(|page| given.take(page));
                 self.news(db, place, row, (old, new), given).await?;
             }
             Actor::Ticker { lease_now } => {
@@ -339,7 +375,8 @@ impl Watch {
                 })?;
                 let closed = RunOutcome::Failed(FailureCause::Internal);
                 must(outcome == closed, Checker::LiveLeaseClosed, || format!("{place}: closed {outcome:?}"))?;
-                self.news(db, place, row, (old, new), None).await?;
+                self.given.remove(&run);
+                self.news(db, place, row, (old, new), Given::default()).await?;
             }
             Actor::Other => {
                 must(false, Checker::StaleCommit, || format!("{place}: {run} was stored by nobody"))?;
@@ -373,69 +410,6 @@ impl Watch {
             && new.last_success_at == fold.last_success_at
             && new.failing_since == fold.failing_since;
         must(holds, Checker::HealthIsTheLog, || format!("{place}: {new:?}, but the runs are {fold:?}"))
-    }
-
-    /// What a run made of what it was given.
-    async fn news(
-        &mut self,
-        db: &Db,
-        place: &str,
-        row: &InstanceWithScans,
-        (old, new): (&ScanFacts, &ScanFacts),
-        given: Option<Given>,
-    ) -> Checked {
-        let id = &row.instance.id;
-        let last = new.last.as_ref().expect("a run was stored");
-        let given = given.unwrap_or_default();
-        let fold = self.folds.entry((id.clone(), new.kind)).or_default();
-        // An emptiness is not believed until a second run agrees, an interval later.
-        let mut believed = given.whole;
-        if given.whole && given.records.is_empty() && fold.had >= 10 {
-            let first = *fold.emptied_at.get_or_insert(last.finished_at);
-            believed = fold.confirmed || last.finished_at - first >= old.interval;
-        }
-        if believed {
-            (fold.had, fold.emptied_at, fold.confirmed) = (given.records.len(), None, false);
-        }
-        let succeeded = last.outcome == RunOutcome::Succeeded;
-        must(succeeded == believed, Checker::AbsenceIsNoNews, || {
-            format!("{place}: {:?}, though it was given {given:?}", last.outcome)
-        })?;
-        let is = |id: &str| given.records.iter().find(|(of, _)| of == id).map(|(_, is)| *is);
-        match new.kind {
-            ScanKind::Config => {
-                let open = open_findings(db, id).await;
-                for gone in self.open.get(id).into_iter().flatten().filter(|was| !open.contains(*was)) {
-                    let settled = believed && matches!(is(gone), None | Some(Some(true)));
-                    must(settled, Checker::AbsenceIsNoNews, || {
-                        format!("{place}: the finding about {gone} was resolved, given {given:?}")
-                    })?;
-                }
-                for (bad, _) in given.records.iter().filter(|(_, is)| *is == Some(false)) {
-                    must(open.contains(bad), Checker::BadNewsIsTold, || {
-                        format!("{place}: {bad} stands open, and there is no finding")
-                    })?;
-                }
-                self.open.insert(id.clone(), open);
-                let good = given.records.iter().filter(|(_, is)| *is == Some(true)).count() as u64;
-                let tallies = runs::tallies(db, id).await.expect("tallies");
-                let passed: u64 =
-                    tallies.iter().filter(|t| t.kind == new.kind).map(|tally| tally.tally.pass).sum();
-                must(passed <= good, Checker::AbsenceIsNoNews, || {
-                    format!("{place}: {passed} pass, but {good} were said to be locked: {given:?}")
-                })
-            }
-            _ => {
-                let there = accounts_there(db, id).await;
-                for gone in self.there.get(id).into_iter().flatten().filter(|was| !there.contains(*was)) {
-                    must(believed && is(gone).is_none(), Checker::AbsenceIsNoNews, || {
-                        format!("{place}: the account {gone} is gone, given {given:?}")
-                    })?;
-                }
-                self.there.insert(id.clone(), there);
-                Ok(())
-            }
-        }
     }
 
     /// The whole run log of all instances, once at the end.
@@ -479,19 +453,4 @@ impl Watch {
         }
         Ok(())
     }
-}
-
-async fn open_findings(db: &Db, id: &InstanceId) -> BTreeSet<String> {
-    let filter = findings::Filter { instance: Some(id.clone()), ..findings::Filter::default() };
-    let sort = findings::Sort::default();
-    let page = findings::list(db, &filter, sort, Order::default(), Cut::first(ALL)).await.expect("findings");
-    let open = page.rows.into_iter().filter(|finding| finding.state != FindingState::Resolved);
-    open.map(|finding| finding.resource).collect()
-}
-
-async fn accounts_there(db: &Db, id: &InstanceId) -> BTreeSet<String> {
-    let filter = accounts::Filter { instance: Some(id.clone()), ..accounts::Filter::default() };
-    let sort = accounts::Sort::default();
-    let page = accounts::list(db, &filter, sort, Order::default(), Cut::first(ALL)).await.expect("accounts");
-    page.rows.into_iter().map(|account| account.id).collect()
 }

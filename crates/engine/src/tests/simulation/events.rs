@@ -277,6 +277,7 @@ fn change(dice: &mut Dice, what: &mut std::collections::BTreeMap<String, bool>, 
 /// The faults cease: everything is well, and everybody sees to it.
 pub(super) async fn mend(world: &mut World) -> Checked {
     simulation::trouble(None);
+    world.wrong = false;
     world.wire.set(wire::Mood::Well);
     for tenancy in world.vendors.tenancies().values_mut() {
         (tenancy.mood, tenancy.revoked) = (Mood::Well, false);

@@ -1,6 +1,7 @@
 //! `cargo xtask sim`: seed after seed, as long as wanted, with what came of it.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -92,13 +93,15 @@ async fn a_short_story_breaks_no_promise_on_postgresql() {
     assert!(told.broken.is_none(), "{}", says(seed, "postgres", &told));
 }
 
-/// Tells seeds one after the other on a thread of its own, until nobody listens.
-fn tell_seeds(kept: bool, next: &AtomicU64, postgres: Option<&str>, tell: &Sender<(u64, Story)>) {
+/// Tells seeds one after the other on a thread of its own, until nobody listens, or until one cannot be told: nothing.
+fn tell_seeds(kept: bool, next: &AtomicU64, postgres: Option<&str>, tell: &Sender<(u64, Option<Story>)>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let kept = KEPT.into_iter().filter(|_| kept);
     for seed in kept.chain(std::iter::repeat_with(|| next.fetch_add(1, Ordering::SeqCst))) {
-        let told = runtime.block_on(one(seed, postgres, WRONG));
-        if tell.send((seed, told)).is_err() {
+        let told =
+            std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(one(seed, postgres, WRONG)))).ok();
+        let ended = told.is_none();
+        if tell.send((seed, told)).is_err() || ended {
             return;
         }
     }
@@ -133,6 +136,7 @@ fn many_seeds() {
     let mut sum = Sum::default();
     for (seed, told) in stories {
         let took = began.elapsed();
+        let told = told.unwrap_or_else(|| panic!("seed {seed} cannot be told"));
         if told.broken.is_some() {
             println!("{}", says(seed, &name, &told));
             println!("  found after {} virtual hours, {} ms", sum.story.hours + told.hours, took.as_millis());

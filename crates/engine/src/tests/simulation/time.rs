@@ -67,6 +67,8 @@ pub(super) struct Shared {
     dice: Mutex<Dice>,
     /// The piece of work that goes on at the moment.
     pub(super) current: AtomicU64,
+    /// How far the clock of its node is ahead.
+    pub(super) ahead: AtomicI64,
 }
 
 impl Shared {
@@ -77,11 +79,22 @@ impl Shared {
             numbered: AtomicU64::new(1),
             dice: Mutex::new(Dice::new(seed)),
             current: AtomicU64::new(0),
+            ahead: AtomicI64::new(0),
         })
     }
 
     pub(super) fn now(&self) -> Timestamp {
         Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    /// What the clock says by which the piece of work goes that goes on at the moment.
+    pub(super) fn node_now(&self) -> Timestamp {
+        self.now() + Duration(self.ahead.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn sleep(self: &Arc<Self>, length: Duration) -> BoxFuture<'static, ()> {
+        let until = (self.now() + length).0;
+        Box::pin(Sleep { shared: Arc::clone(self), key: (until, self.number()) })
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -129,8 +142,7 @@ impl Clock for NodeClock {
     }
 
     fn sleep(&self, length: Duration) -> BoxFuture<'_, ()> {
-        let until = (self.shared.now() + length).0;
-        Box::pin(Sleep { shared: Arc::clone(&self.shared), key: (until, self.shared.number()) })
+        self.shared.sleep(length)
     }
 
     fn jitter(&self, upto: Duration) -> Duration {

@@ -1,21 +1,26 @@
-//! The vendors: what is true at each, what mood it is in, and what it has told whom.
+//! The vendors: what is true at each, what mood it is in, and what it has told whom. They answer the connector engine's
+//! own requests, one by one, in the place of a network.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use collect::{Clock, Collected, Credential, Done, Preflight, Progress, RunRequest, Target};
+use collect::simulation::{Lost, Question, Told};
+use collect::{Clock, Collected, Credential, Preflight, Progress, RunRequest, Target};
 use futures_util::future::BoxFuture;
-use model::credential::Readiness;
-use model::dataset::{Availability, Cost, DatasetSnapshot, Snapshot};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::diagnosis::Fault;
 use model::scan::{FailureCause, ScanKind};
 use model::time::{Duration, Timestamp};
-use model::value::{Record, Value};
+use serde_json::{Value as Json, json};
 
-use super::super::fake::{fault, identity};
 use super::time::{Dice, Shared};
-use crate::collector::Collector;
+use crate::collector::{self, Collector};
+
+/// Records of a page.
+const PAGE: usize = 4;
+/// Once in so many requests of a vendor that is [`Mood::Mad`] our own reading panics.
+const PANICS: u64 = 60;
 
 /// How a vendor behaves towards most requests; now and then each answers otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +28,11 @@ pub(super) enum Mood {
     Well,
     /// Everything is refused for this cause.
     Refusing(FailureCause),
-    /// "Come back later", long and short.
+    /// "Come back later", long, short, and without saying when.
     Throttling,
-    /// It answers, after minutes.
+    /// It answers after minutes, sometimes too late.
     Slow,
-    /// It never answers.
+    /// It does not answer in time.
     Hanging,
     /// Lists end in the middle, with a fault.
     Partial,
@@ -35,11 +40,13 @@ pub(super) enum Mood {
     Lying,
     /// Fields are missing.
     Vague,
-    /// Any of these.
+    /// Lists lead in a circle.
+    Circling,
+    /// Any of these, each time another.
     Mad,
 }
 
-pub(super) const MOODS: [Mood; 14] = [
+pub(super) const MOODS: [Mood; 15] = [
     Mood::Well,
     Mood::Well,
     Mood::Refusing(FailureCause::Remote),
@@ -52,6 +59,7 @@ pub(super) const MOODS: [Mood; 14] = [
     Mood::Partial,
     Mood::Lying,
     Mood::Vague,
+    Mood::Circling,
     Mood::Mad,
     Mood::Mad,
 ];
@@ -76,15 +84,15 @@ impl Tenancy {
     }
 }
 
-/// What a run was given.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Given {
-    /// Said to be everything.
-    pub(super) whole: bool,
+/// A page of the list that a scan is about.
+#[derive(Debug, Clone)]
+pub(super) struct Page {
+    /// The last record before it; `None`: the first page.
+    pub(super) after: Option<String>,
     /// Id, and whether the door is locked or the person active; `None`: it was not said.
     pub(super) records: Vec<(String, Option<bool>)>,
-    /// The back-off that was asked for, by the clock of the node that was told.
-    pub(super) later: Option<Timestamp>,
+    /// Said to be the last one.
+    pub(super) last: bool,
 }
 
 /// What a vendor saw.
@@ -92,36 +100,51 @@ pub(super) struct Given {
 pub(super) enum Sight {
     /// A run began.
     Began { kind: ScanKind, now: Timestamp },
-    /// A run was given this.
-    Gave(Given),
     /// The cheap authentication request, or a look at permissions.
     Tried { now: Timestamp },
+    /// A request came.
+    Asked { now: Timestamp },
+    /// It was answered with a page.
+    Gave(Page),
+    /// It was answered that nothing may come until then, by the clock of the node that was told.
+    Later(Timestamp),
 }
 
-/// What a run is to get.
+/// What a request gets.
 #[derive(Debug, Clone, Copy)]
 enum Answer {
     Whole,
     Refused(FailureCause),
-    Later(Duration),
-    Blocked(Duration),
+    /// "Come back later", after so long if it is said.
+    Later(Option<Duration>),
     Part,
     Empty,
     Short,
     Vague,
+    Circle,
     Panic,
 }
 
 pub(super) struct Vendors {
     pub(super) shared: Arc<Shared>,
+    /// The connector engine.
+    engine: collector::Vendors,
     tenancies: Mutex<BTreeMap<String, Tenancy>>,
     /// Who saw what: the piece of work, the address.
     seen: Mutex<Vec<(u64, String, Sight)>>,
 }
 
 impl Vendors {
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), tenancies: Mutex::default(), seen: Mutex::default() }
+    /// They answer whatever this thread asks from now on.
+    pub(super) fn new(shared: &Arc<Shared>, engine: collector::Vendors) -> Arc<Self> {
+        let (shared, tenancies, seen) = (Arc::clone(shared), Mutex::default(), Mutex::default());
+        let vendors = Arc::new(Self { shared, engine, tenancies, seen });
+        let asked = Arc::downgrade(&vendors);
+        collect::simulation::set_vendor(Some(Arc::new(move |question| {
+            let vendors = asked.upgrade();
+            Box::pin(async move { vendors.ok_or(Lost::Unreachable)?.answer(question).await })
+        })));
+        vendors
     }
 
     pub(super) fn tenancies(&self) -> MutexGuard<'_, BTreeMap<String, Tenancy>> {
@@ -142,10 +165,10 @@ impl Vendors {
         self.tenancies().get(address).cloned().unwrap_or_else(Tenancy::new)
     }
 
-    /// What a run gets, and after how long.
+    /// What a request gets, and after how long.
     fn plan(&self, tenancy: &Tenancy) -> (Answer, Duration) {
         let mut dice = self.shared.dice();
-        let quick = if dice.once_in(3) { Duration::ZERO } else { dice.upto(Duration::seconds(40)) };
+        let quick = if dice.once_in(3) { dice.upto(Duration::seconds(20)) } else { Duration::ZERO };
         if tenancy.revoked {
             return (Answer::Refused(FailureCause::Credentials), quick);
         }
@@ -156,188 +179,175 @@ impl Vendors {
         let answer = match mood {
             Mood::Well | Mood::Slow | Mood::Hanging | Mood::Mad => Answer::Whole,
             Mood::Refusing(cause) => Answer::Refused(cause),
-            Mood::Throttling if dice.once_in(3) => Answer::Blocked(dice.upto(Duration::hours(2))),
-            Mood::Throttling => Answer::Later(dice.upto(Duration::hours(4))),
+            Mood::Throttling => match dice.roll(6) {
+                0 => Answer::Later(None),
+                1 => Answer::Later(Some(dice.upto(Duration::hours(4)))),
+                2 => Answer::Later(Some(dice.upto(Duration::minutes(2)))),
+                _ => Answer::Whole,
+            },
             Mood::Partial => Answer::Part,
             Mood::Lying if dice.once_in(2) => Answer::Empty,
             Mood::Lying => Answer::Short,
             Mood::Vague => Answer::Vague,
+            Mood::Circling => Answer::Circle,
         };
         let length = match mood {
-            Mood::Slow => dice.upto(Duration::minutes(40)),
-            Mood::Hanging => Duration::hours(100),
+            Mood::Slow => dice.upto(Duration::minutes(6)),
+            Mood::Hanging => Duration::hours(1),
             _ => quick,
         };
-        let panics = tenancy.mood == Mood::Mad && dice.once_in(20);
+        let panics = tenancy.mood == Mood::Mad && dice.once_in(PANICS);
         (if panics { Answer::Panic } else { answer }, length)
     }
 
+    /// One request and its answer.
+    async fn answer(&self, question: Question) -> Result<Told, Lost> {
+        let address = question.url.origin().ascii_serialization();
+        self.see(&address, Sight::Asked { now: self.shared.node_now() });
+        let (answer, length) = self.plan(&self.tenancy(&address));
+        let most = Duration::seconds(question.seconds.into());
+        self.shared.sleep(length.min(most)).await;
+        if length >= most {
+            return Err(Lost::TimedOut);
+        }
+        match answer {
+            // Past the hook that would print it: it is no news here.
+            Answer::Panic => std::panic::resume_unwind(Box::new("as told")),
+            Answer::Refused(cause) => self.refuse(cause),
+            Answer::Later(wait) => {
+                let mut told = says(StatusCode::TOO_MANY_REQUESTS, &json!({"error": "slower"}));
+                if let Some(wait) = wait {
+                    told.headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.0 / 1000));
+                    self.see(&address, Sight::Later(self.shared.node_now() + wait));
+                }
+                Ok(told)
+            }
+            answer => self.give(&address, &question, answer),
+        }
+    }
+
+    fn refuse(&self, cause: FailureCause) -> Result<Told, Lost> {
+        let error = json!({"error": "no"});
+        Ok(match cause {
+            FailureCause::Credentials => says(StatusCode::UNAUTHORIZED, &error),
+            FailureCause::Permission => says(StatusCode::FORBIDDEN, &error),
+            FailureCause::Unreachable if self.shared.dice().once_in(2) => return Err(Lost::BrokenOff),
+            FailureCause::Unreachable => return Err(Lost::Unreachable),
+            FailureCause::Protocol => match self.shared.dice().roll(3) {
+                0 => says(StatusCode::OK, &json!({"error": "we are moving"})),
+                1 => Told { body: b"{\"doors\": [".to_vec(), ..says(StatusCode::OK, &error) },
+                _ => Told {
+                    headers: kind("text/html"),
+                    body: b"<!doctype html><title>Back soon</title>".to_vec(),
+                    status: StatusCode::OK,
+                },
+            },
+            _ => says(StatusCode::BAD_GATEWAY, &error),
+        })
+    }
+
     /// What is handed over, of what is true.
-    fn give(&self, tenancy: &Tenancy, kind: ScanKind, answer: Answer, now: Timestamp) -> Given {
-        let truth = if kind == ScanKind::Config { &tenancy.doors } else { &tenancy.people };
-        let mut records: Vec<_> = truth.iter().map(|(id, is)| (id.clone(), Some(*is))).collect();
+    fn give(&self, address: &str, question: &Question, answer: Answer) -> Result<Told, Lost> {
+        let tenancy = self.tenancy(address);
+        let (name, field, truth) = match question.url.path() {
+            "/me" => return Ok(says(StatusCode::OK, &json!({"tenant": "t-1", "name": "Acme"}))),
+            "/windows" => {
+                return Ok(says(StatusCode::OK, &json!({"windows": [{"id": "w", "closed": true}]})));
+            }
+            "/doors" => ("doors", "locked", &tenancy.doors),
+            "/people" => ("people", "active", &tenancy.people),
+            other => panic!("nothing in the manifest asks for {other}"),
+        };
+        let after =
+            question.url.query_pairs().find(|(name, _)| name == "after").map(|(_, id)| id.into_owned());
+        let mut left: Vec<(String, Option<bool>)> = truth
+            .iter()
+            .filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after))
+            .map(|(id, is)| (id.clone(), Some(*is)))
+            .collect();
         let mut dice = self.shared.dice();
-        let mut later = None;
-        let whole = match answer {
-            Answer::Whole => true,
+        let mut last = left.len() <= PAGE;
+        left.truncate(PAGE);
+        let mut next = left.last().map(|(id, _)| id.clone());
+        match answer {
+            Answer::Part if after.is_some() => {
+                drop(dice);
+                return self.refuse(FailureCause::Remote);
+            }
             Answer::Empty => {
-                records.clear();
-                true
+                left.clear();
+                last = true;
             }
             Answer::Short => {
-                records.truncate(dice.index(truth.len().max(1)));
-                true
+                left.truncate(dice.index(PAGE + 1));
+                last = true;
             }
-            Answer::Vague => {
-                records.iter_mut().for_each(|(_, is)| *is = is.filter(|_| !dice.once_in(3)));
-                true
-            }
-            Answer::Part => {
-                records.truncate(dice.index(truth.len().max(1)));
-                false
-            }
-            Answer::Later(wait) | Answer::Blocked(wait) => {
-                records.clear();
-                later = Some(now + wait);
-                false
-            }
-            Answer::Refused(_) | Answer::Panic => {
-                records.clear();
-                false
-            }
-        };
-        Given { whole, records, later }
+            Answer::Vague => left.iter_mut().for_each(|(_, is)| *is = is.filter(|_| !dice.once_in(3))),
+            Answer::Circle if after.is_some() => (next, last) = (after.clone(), false),
+            _ => {}
+        }
+        drop(dice);
+        let records: Vec<Json> = left
+            .iter()
+            .map(|(id, is)| match is {
+                Some(is) => json!({"id": id, field: is}),
+                None => json!({"id": id}),
+            })
+            .collect();
+        let next = next.filter(|_| !last);
+        self.see(address, Sight::Gave(Page { after, records: left, last }));
+        Ok(says(StatusCode::OK, &json!({name: records, "next": next})))
     }
+}
+
+fn kind(mime: &'static str) -> HeaderMap {
+    [(header::CONTENT_TYPE, HeaderValue::from_static(mime))].into_iter().collect()
+}
+
+fn says(status: StatusCode, json: &Json) -> Told {
+    Told { status, headers: kind("application/json"), body: json.to_string().into_bytes() }
 }
 
 fn address(target: &Target) -> String {
     target.origins.receivers().into_iter().collect()
 }
 
-fn record(kind: ScanKind, id: &str, is: Option<bool>) -> Record {
-    let is = is.map_or(Value::Unknown, Value::Bool);
-    let id = || Value::string(id);
-    match kind {
-        ScanKind::Config => Record { values: [id(), is, Value::Unknown, Value::Unknown].into() },
-        _ => Record { values: [id(), id(), is].into() },
-    }
-}
-
-fn snapshot(
-    target: &Target,
-    kind: ScanKind,
-    given: &Given,
-    answer: Answer,
-    (started_at, now): (Timestamp, Timestamp),
-) -> Snapshot {
-    let datasets = target.app.datasets_of(kind).map(|dataset| {
-        let availability = match answer {
-            Answer::Refused(cause) => Availability::Unavailable { fault: fault(cause, now) },
-            Answer::Blocked(_) => Availability::Unavailable { fault: fault(FailureCause::Throttled, now) },
-            Answer::Part => Availability::Partial { fault: fault(FailureCause::Remote, now) },
-            _ => Availability::Complete,
-        };
-        let records = given.records.iter().map(|(id, is)| record(kind, id, *is)).collect();
-        let snapshot = DatasetSnapshot {
-            shape: dataset.shape.clone(),
-            key: dataset.spec.key.clone(),
-            records,
-            availability,
-            collected_at: now,
-            request: format!("GET https://api.example.com/{}", dataset.spec.name),
-            requests: 1,
-        };
-        (dataset.spec.name.clone(), snapshot)
-    });
-    Snapshot {
-        app: target.app.id.clone(),
-        revision: target.app.manifest.revision,
-        kind,
-        started_at,
-        finished_at: now,
-        datasets: datasets.collect(),
-        warnings: Vec::new(),
-        cost: Cost { requests: 1, ..Cost::default() },
-    }
-}
-
 impl Collector for Vendors {
     fn run<'a>(
         &'a self,
         target: &'a Target,
-        _: &'a Credential,
+        credential: &'a Credential,
         clock: &'a dyn Clock,
         request: RunRequest,
         progress: &'a dyn Progress,
     ) -> BoxFuture<'a, Collected> {
-        let (address, kind) = (address(target), request.kind);
         Box::pin(async move {
-            let started_at = clock.now();
-            self.see(&address, Sight::Began { kind, now: started_at });
-            let (answer, length) = self.plan(&self.tenancy(&address));
-            for _ in 0..2 {
-                clock.sleep(Duration(length.0 / 2)).await;
-                for dataset in target.app.datasets_of(kind) {
-                    progress.records(&dataset.spec.name, 1);
-                }
-            }
-            let now = clock.now();
-            let given = self.give(&self.tenancy(&address), kind, answer, now);
-            self.see(&address, Sight::Gave(given.clone()));
-            let blocked_until = given.later;
-            match answer {
-                Answer::Later(wait) => Collected::Waiting { until: now + wait, checkpoints: Vec::new() },
-                // Past the hook that would print it: it is no news here.
-                Answer::Panic => std::panic::resume_unwind(Box::new("as told")),
-                _ => Collected::Done(Box::new(Done {
-                    snapshot: snapshot(target, kind, &given, answer, (started_at, now)),
-                    sweeps: BTreeMap::default(),
-                    blocked_until,
-                })),
-            }
+            self.see(&address(target), Sight::Began { kind: request.kind, now: clock.now() });
+            self.engine.run(target, credential, clock, request, progress).await
         })
     }
 
     fn authenticate<'a>(
         &'a self,
         target: &'a Target,
-        _: &'a Credential,
+        credential: &'a Credential,
         clock: &'a dyn Clock,
     ) -> BoxFuture<'a, Result<(), Fault>> {
-        let address = address(target);
         Box::pin(async move {
-            self.see(&address, Sight::Tried { now: clock.now() });
-            let tenancy = self.tenancy(&address);
-            let (answer, length) = self.plan(&tenancy);
-            clock.sleep(length.min(Duration::minutes(1))).await;
-            match answer {
-                Answer::Refused(cause) => Err(fault(cause, clock.now())),
-                Answer::Later(_) | Answer::Blocked(_) => Err(fault(FailureCause::Throttled, clock.now())),
-                _ => Ok(()),
-            }
+            self.see(&address(target), Sight::Tried { now: clock.now() });
+            self.engine.authenticate(target, credential, clock).await
         })
     }
 
     fn preflight<'a>(
         &'a self,
         target: &'a Target,
-        _: &'a Credential,
+        credential: &'a Credential,
         clock: &'a dyn Clock,
     ) -> BoxFuture<'a, Result<Preflight, Fault>> {
-        let address = address(target);
         Box::pin(async move {
-            self.see(&address, Sight::Tried { now: clock.now() });
-            if self.tenancy(&address).revoked {
-                return Err(fault(FailureCause::Credentials, clock.now()));
-            }
-            let readiness = |kind| Readiness { kind, ready: true, missing: Vec::new(), gaps: Vec::new() };
-            Ok(Preflight {
-                identity: identity(),
-                readiness: vec![readiness(ScanKind::Config), readiness(ScanKind::Accounts)],
-                excess: Vec::new(),
-                warnings: Vec::new(),
-                requests: 1,
-            })
+            self.see(&address(target), Sight::Tried { now: clock.now() });
+            self.engine.preflight(target, credential, clock).await
         })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use model::health::InstanceFacts;
-use model::id::InstanceId;
+use model::id::{InstanceId, RunId};
 use model::scan::ScanKind;
 use model::time::Timestamp;
 use store::{StoreError, simulation};
@@ -53,6 +53,8 @@ pub(super) struct Labour {
     pub(super) since: u64,
     /// The instance's facts when it began.
     pub(super) before: Option<InstanceFacts>,
+    /// Whether it reads an application; else it tries or looks at a credential.
+    pub(super) reads: bool,
     flag: Arc<Flag>,
 }
 
@@ -61,6 +63,7 @@ pub(super) struct Labour {
 pub(super) struct Claimed {
     pub(super) instance: InstanceId,
     pub(super) kind: ScanKind,
+    pub(super) run: RunId,
     pub(super) fence: i64,
     pub(super) version: i64,
     /// The instance's facts when it was made.
@@ -72,8 +75,10 @@ pub(super) struct Claimed {
 /// How a step ended.
 pub(super) enum Step {
     Ended(Fruit),
-    /// It waits for the world, or gives way.
+    /// It waits for the world.
     Waits,
+    /// It gives way before it asks the database.
+    GaveWay,
     /// Its fuse has burnt down.
     Died,
 }
@@ -110,6 +115,7 @@ impl Labour {
             fuse: None,
             held: None,
             before: None,
+            reads: false,
             since: 0,
             flag,
         }
@@ -139,7 +145,7 @@ impl Labour {
                 Poll::Ready(fruit) => Poll::Ready(Step::Ended(fruit)),
                 Poll::Pending if simulation::has_died() => Poll::Ready(Step::Died),
                 Poll::Pending if simulation::is_under_way() => Poll::Pending,
-                Poll::Pending if gave_way => Poll::Ready(Step::Waits),
+                Poll::Pending if gave_way => Poll::Ready(Step::GaveWay),
                 // What goes over a wire comes back by itself.
                 Poll::Pending if is_sending && wire.load(Ordering::SeqCst) => Poll::Pending,
                 Poll::Pending if self.flag.woken.load(Ordering::SeqCst) => Poll::Pending,

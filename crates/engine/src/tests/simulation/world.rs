@@ -1,11 +1,11 @@
 //! Nodes over one database, vendors, a mail server, and the time that passes for all of them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use catalog::Catalog;
-use collect::Clock as _;
+use collect::{Clock as _, Outbound, OutboundConfig};
 use model::id::InstanceId;
 use model::time::{Duration, Timestamp};
 use notify::{Trust, smtp};
@@ -15,11 +15,13 @@ use store::{Backend, Db, Options, SealingKey, simulation};
 use tokio::sync::{Mutex, watch};
 
 use super::super::fake::START;
+use super::super::world::catalog;
 use super::check::{Actor, Checked, Watch};
 use super::time::{NodeClock, Seeded, Shared};
 use super::vendors::Vendors;
 use super::wire::Wire;
 use super::work::{Claimed, Fruit, Labour, Step, Task};
+use crate::collector;
 use crate::config::Config;
 use crate::context::Context;
 use crate::directories::Cache;
@@ -30,11 +32,15 @@ use crate::ticker::Ticker;
 /// The longest a ticker and a teller sleep here: late is allowed, and cheap.
 const LOOK: Duration = Duration::minutes(12);
 const TELL: Duration = Duration::minutes(25);
+/// Who gives way stands still once in so many times while things go wrong, for so long at most: between what it has read
+/// and what it wants to store, for instance.
+const STANDS: u64 = 60;
+const STILL: Duration = Duration::minutes(40);
 /// How long a ticker that failed waits.
 const AGAIN: Duration = Duration::seconds(15);
 
 /// What all worlds have in common and takes long to load.
-static KEPT: OnceLock<(Arc<Catalog>, Trust)> = OnceLock::new();
+static KEPT: OnceLock<(Arc<Catalog>, Trust, Outbound)> = OnceLock::new();
 
 /// One process.
 pub(super) struct Node {
@@ -73,6 +79,8 @@ pub(super) struct World {
     pub(super) named: u32,
     /// Several nodes, as on PostgreSQL: leases live by the database's clock.
     many: bool,
+    /// Whether things go wrong still.
+    pub(super) wrong: bool,
 }
 
 impl Drop for World {
@@ -80,6 +88,7 @@ impl Drop for World {
         simulation::trouble(None);
         simulation::turns(None);
         simulation::set_lease_clock(None);
+        collect::simulation::set_vendor(None);
     }
 }
 
@@ -91,10 +100,12 @@ impl World {
         let entropy = Arc::new(Seeded(Arc::clone(&shared)));
         let options = Options { database_clock: false, connections: 6, ..Options::default() };
         let db = Db::open(database, &key, entropy, START, options).await.expect("a database");
-        let vendors = Arc::new(Vendors::new(&shared));
         let wire = Wire::open(&shared).await;
-        let (catalog, trust) =
-            KEPT.get_or_init(|| (super::super::world::catalog(), Trust::new(&[]).expect("authorities")));
+        let (catalog, trust, outbound) = KEPT.get_or_init(|| {
+            let outbound = Outbound::new(OutboundConfig::default()).expect("a client");
+            (catalog("src/tests/simulation/catalog"), Trust::new(&[]).expect("authorities"), outbound)
+        });
+        let vendors = Vendors::new(&shared, collector::Vendors(outbound.clone()));
         let mut world = Self {
             shared,
             db,
@@ -109,6 +120,7 @@ impl World {
             trust: trust.clone(),
             named: 0,
             many: nodes > 1,
+            wrong: true,
         };
         for n in 0..nodes {
             let clock = world.clock(Duration::ZERO);
@@ -300,6 +312,7 @@ impl World {
             simulation::set_lease_clock(Some(lease_now));
         }
         let mut labour = self.labours.swap_remove(at);
+        self.shared.ahead.store(self.nodes[labour.node].clock.ahead().0, Ordering::SeqCst);
         let commits = simulation::commits();
         let step = labour.step(&self.shared, &self.wire.busy).await;
         // A step that made nothing last has changed nothing.
@@ -307,6 +320,14 @@ impl World {
         self.saw(&mut labour, lease_now, changed).await?;
         match step {
             Step::Waits => self.labours.push(labour),
+            Step::GaveWay => {
+                let may = self.wrong && matches!(labour.task, Task::Work(_) | Task::Send(_));
+                if may && self.shared.dice().once_in(STANDS) {
+                    let still = self.shared.dice().upto(STILL);
+                    labour.frozen_until = Some(self.shared.now() + still);
+                }
+                self.labours.push(labour);
+            }
             Step::Ended(fruit) => self.reap(labour, fruit).await,
             Step::Died => self.buried(labour).await?,
         }
@@ -316,7 +337,7 @@ impl World {
     /// What a step has done.
     async fn saw(&mut self, labour: &mut Labour, lease_now: Timestamp, changed: bool) -> Checked {
         let seen = self.vendors.seen();
-        self.watch.gave(labour, &seen);
+        self.watch.gave(labour, &seen)?;
         let mut before = None;
         match &labour.task {
             Task::Tick if changed => self.watch.look_at_all(&self.db, Actor::Ticker { lease_now }).await?,
@@ -329,6 +350,7 @@ impl World {
             }
             Task::Tick | Task::Tell | Task::Send(_) => {}
         }
+        self.watch.keep(labour);
         self.watch.saw(labour, before.as_ref(), seen)
     }
 
@@ -343,7 +365,7 @@ impl World {
             let _ = instances::update_facts(&self.db, id, &Clone::clone).await;
         }
         self.saw(&mut labour, lease_now, true).await?;
-        self.watch.ended(labour.id, false);
+        self.watch.ended(labour.id, self.nodes[labour.node].clock.now(), false);
         let node = &mut self.nodes[labour.node];
         match labour.task {
             // A worker that panics lands with nothing.
@@ -379,7 +401,8 @@ impl World {
             }
             Fruit::Looked(Err(_)) => self.nodes[n].look_at = now + AGAIN,
             Fruit::Worked(job, ended) => {
-                self.watch.ended(labour.id, ended == crate::worker::Ended::Done);
+                let node_now = self.nodes[n].clock.now();
+                self.watch.ended(labour.id, node_now, ended == crate::worker::Ended::Done);
                 self.nodes[n].landed.push((job, ended));
             }
             Fruit::Told(Ok(destinations)) => {
