@@ -2,6 +2,7 @@
 //! does. Delivery is at least once; order is kept within a lane.
 
 use model::delivery::TransportFacts;
+use model::schedule::TOO_FAR_AHEAD;
 use model::time::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -23,13 +24,16 @@ statements! {
            attempts, fence) \
            SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), 'waiting', \
            CAST($8 AS BIGINT), 0, 0 FROM outbox";
-    // Only what stands first in its lane is due.
-    DUE_AT = "SELECT DISTINCT o.destination FROM outbox o WHERE o.state = 'waiting' AND o.next_at <= $1 \
+    // Only what stands first in its lane is due. What is to wait for longer than anything does was put off by a clock that
+    // ran ahead.
+    DUE_AT = "SELECT DISTINCT o.destination FROM outbox o WHERE o.state = 'waiting' \
+              AND (o.next_at <= $1 OR o.next_at > $3) \
               AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $2) \
               AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.destination = o.destination AND e.lane = o.lane \
               AND e.state = 'waiting' AND (e.seq < o.seq OR (e.seq = o.seq AND e.id < o.id))) \
               AND NOT EXISTS (SELECT 1 FROM destinations d WHERE d.id = o.destination AND d.paused_at IS NOT NULL)";
-    DUE = "SELECT o.id FROM outbox o WHERE o.destination = $3 AND o.state = 'waiting' AND o.next_at <= $1 \
+    DUE = "SELECT o.id FROM outbox o WHERE o.destination = $3 AND o.state = 'waiting' \
+           AND (o.next_at <= $1 OR o.next_at > $4) \
            AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $2) \
            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.destination = o.destination AND e.lane = o.lane \
            AND e.state = 'waiting' AND (e.seq < o.seq OR (e.seq = o.seq AND e.id < o.id))) \
@@ -171,7 +175,12 @@ pub async fn add(db: &Db, parcels: &[NewParcel], now: Timestamp) -> Result<(), S
 /// When the database cannot be read.
 pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<String>, StoreError> {
     let clock = dialect::lease_clock(db, now).await?;
-    db.0.pool.rows(DUE_AT, args![now, clock]).await?.iter().map(|r| r.get("destination")).collect()
+    db.0.pool
+        .rows(DUE_AT, args![now, clock, now + TOO_FAR_AHEAD])
+        .await?
+        .iter()
+        .map(|r| r.get("destination"))
+        .collect()
 }
 
 /// Takes one parcel of a destination that is due and that nobody holds; `None`: there is none.
@@ -186,7 +195,7 @@ pub async fn claim(
     ttl: Duration,
 ) -> Result<Option<Parcel>, StoreError> {
     let clock = dialect::lease_clock(db, now).await?;
-    for row in db.0.pool.rows(DUE, args![now, clock, destination]).await? {
+    for row in db.0.pool.rows(DUE, args![now, clock, destination, now + TOO_FAR_AHEAD]).await? {
         let mut tx = db.0.pool.begin().await?;
         let taken = tx.row(CLAIM, args![row.get::<String>("id")?, holder, clock, clock + ttl]).await?;
         tx.commit().await?;

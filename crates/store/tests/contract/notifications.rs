@@ -129,6 +129,17 @@ on_both! {
         assert_eq!(outbox::due(&f.db, min(2)).await.unwrap().len(), 2, "somebody has mended it");
     }
 
+    async fn what_a_clock_that_ran_ahead_put_off_is_due(f: Fixture) {
+        let days = |n: i64| min(n * 24 * 60);
+        outbox::add(&f.db, &[parcel("a", "one")], min(0)).await.unwrap();
+        let held = take(&f.db, 0).await.expect("a");
+        let ending = Ending::Again { at: days(3), error: "nobody answered".to_owned(), all: true };
+        outbox::end(&f.db, &held, &ending, days(3)).await.unwrap();
+        assert_eq!(outbox::due(&f.db, min(1)).await.unwrap(), ["mail"], "nothing waits for three days");
+        assert_eq!(take(&f.db, 1).await.expect("due").parcel.id, "a");
+        assert!(outbox::due(&f.db, days(2) + model::time::Duration::hours(1)).await.unwrap().is_empty(), "that is long, but told");
+    }
+
     async fn nothing_is_dropped_that_waits_for_too_long(f: Fixture) {
         outbox::add(&f.db, &[parcel("a", "one")], min(0)).await.unwrap();
         outbox::prune(&f.db, min(100), min(100), min(0), min(100)).await.unwrap();

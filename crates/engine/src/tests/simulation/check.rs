@@ -166,8 +166,10 @@ impl Watch {
                     asked.push(Asked { by: by.id, until: *until, known: None });
                 }
                 Sight::Asked { now } => {
-                    let mut own = self.asked.get(address).into_iter().flatten().filter(|a| a.by == by.id);
-                    let told = own.find(|asked| within(asked.until, *now));
+                    let asked = self.asked.entry(address.clone()).or_default();
+                    // What a clock has put too far off is not believed, and may be forgotten for what comes now.
+                    asked.retain(|asked| asked.until <= *now + TOO_FAR_AHEAD);
+                    let told = asked.iter().find(|asked| asked.by == by.id && within(asked.until, *now));
                     must(told.is_none(), Checker::BackOff, || {
                         let until = told.map(|asked| asked.until);
                         format!("a run asks {address} at {now} though it was told to wait until {until:?}")

@@ -39,8 +39,8 @@ impl Letters {
     }
 
     /// At the end, when all has been well for days.
-    pub(super) fn whole(&self, world: &World) -> Checked {
-        let taken = world.wire.taken();
+    pub(super) async fn whole(&self, world: &World) -> Checked {
+        let taken = world.wire.taken().clone();
         let mut bodies: BTreeMap<&str, &str> = BTreeMap::new();
         for (id, body) in taken.iter() {
             let first = bodies.entry(id).or_insert(body);
@@ -48,10 +48,11 @@ impl Letters {
                 format!("{id} was sent twice, and not the same")
             })?;
         }
-        for id in self.parcels.keys() {
-            must(bodies.contains_key(id.as_str()), Checker::DigestIsSent, || {
-                format!("{id} was never taken")
-            })?;
+        for (id, parcels) in &self.parcels {
+            if !bodies.contains_key(id.as_str()) {
+                let parcel = outbox::get(&world.db, parcels.first().expect("put in")).await;
+                must(false, Checker::DigestIsSent, || format!("{id} was never taken: {parcel:?}"))?;
+            }
         }
         let now = world.shared.now();
         // Whose instances have all been removed meanwhile is told nothing.
