@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use collect::{Collected, Quiet};
+use collect::{Collected, DatasetState, Quiet};
+use futures_util::future::BoxFuture;
 use model::scan::FailureCause;
-use model::time::Duration;
+use model::time::{Duration, Timestamp};
 use serde_json::json;
 
 use crate::support::*;
@@ -113,6 +114,78 @@ async fn the_deadline_ends_everything() {
     server.clock.advance(Duration::hours(3));
     let Collected::Done(done) = collected(&server, request()).await else { panic!("it should end") };
     assert_eq!((fault(dataset(&done, "items")).cause, server.count()), (FailureCause::Throttled, 0));
+}
+
+/// The vendor answers two requests that are under way at once: one is to wait a little, the other beyond the deadline.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_run_that_waits_waits_for_the_longest_it_was_told() {
+    let app = app(&manifest(&listings(3)));
+    let both = std::sync::Barrier::new(2);
+    let server = Server::start(move |seen| match seen.q("of") {
+        // What comes first opens the way for the others.
+        Some("0") => ok(),
+        of => {
+            both.wait();
+            status(429).with("retry-after", if of == Some("1") { "3000" } else { "20000" })
+        }
+    })
+    .await;
+    let collected =
+        collect::run(&outbound(), &target(&app, &server), &token(), &server.clock, request(), &Quiet).await;
+    let Collected::Waiting { until, .. } = collected else { panic!("it should wait") };
+    assert_eq!((until, server.count()), (START + Duration::seconds(20_000), 3));
+}
+
+/// Whoever waits for its slot waits until another was told that nothing may come.
+#[derive(Clone)]
+struct Slots {
+    clock: TestClock,
+    told: tokio::sync::watch::Sender<bool>,
+}
+
+impl collect::Clock for Slots {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+    fn sleep(&self, length: Duration) -> BoxFuture<'_, ()> {
+        let mut told = self.told.subscribe();
+        Box::pin(async move {
+            told.wait_for(|told| *told).await.expect("it is told");
+            self.clock.advance(length);
+        })
+    }
+    fn jitter(&self, _: Duration) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl collect::Progress for Slots {
+    fn dataset(&self, _: &str, state: DatasetState) {
+        if state == DatasetState::NotRead {
+            self.told.send_replace(true);
+        }
+    }
+    fn records(&self, _: &str, _: u64) {}
+    fn checkpoint(&self, _: collect::Checkpoint) -> BoxFuture<'_, std::ops::ControlFlow<()>> {
+        Box::pin(std::future::ready(std::ops::ControlFlow::Continue(())))
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_while_a_request_waits_for_its_slot_holds_for_it() {
+    let datasets = listings(3);
+    let app = app(&manifest(&format!("[throttle]\nper_second = 2\nburst = 2\n{datasets}")));
+    let server = Server::start(|seen| match seen.q("of") {
+        Some("0") => ok(),
+        _ => status(429).with("retry-after", "20000"),
+    })
+    .await;
+    let slots = Slots { clock: server.clock.clone(), told: tokio::sync::watch::Sender::new(false) };
+    let collected =
+        collect::run(&outbound(), &target(&app, &server), &token(), &slots, request(), &slots).await;
+    let Collected::Done(done) = collected else { panic!("no use in waiting") };
+    assert_eq!(server.count(), 2, "the third never leaves");
+    assert_eq!(fault(dataset(&done, "d2")).cause, FailureCause::Throttled);
 }
 
 /// How long ten requests of a listing take at this pace, in seconds.

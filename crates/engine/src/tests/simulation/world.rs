@@ -34,8 +34,8 @@ const LOOK: Duration = Duration::minutes(12);
 const TELL: Duration = Duration::minutes(25);
 /// Who gives way stands still once in so many times while things go wrong, for so long at most: between what it has read
 /// and what it wants to store, for instance.
-const STANDS: u64 = 60;
-const STILL: Duration = Duration::minutes(40);
+const STANDS: u64 = 12;
+const STILL: Duration = Duration::minutes(90);
 /// How long a ticker that failed waits.
 const AGAIN: Duration = Duration::seconds(15);
 
@@ -325,6 +325,7 @@ impl World {
                 if may && self.shared.dice().once_in(STANDS) {
                     let still = self.shared.dice().upto(STILL);
                     labour.frozen_until = Some(self.shared.now() + still);
+                    *self.counts.events.entry("who gives way stands still").or_default() += 1;
                 }
                 self.labours.push(labour);
             }
@@ -338,6 +339,7 @@ impl World {
     async fn saw(&mut self, labour: &mut Labour, lease_now: Timestamp, changed: bool) -> Checked {
         let seen = self.vendors.seen();
         self.watch.gave(labour, &seen)?;
+        let held_before = labour.held.is_some();
         let mut before = None;
         match &labour.task {
             Task::Tick if changed => self.watch.look_at_all(&self.db, Actor::Ticker { lease_now }).await?,
@@ -351,7 +353,22 @@ impl World {
             Task::Tick | Task::Tell | Task::Send(_) => {}
         }
         self.watch.keep(labour);
+        if let Some(held) = labour.held.as_ref().filter(|_| !held_before) {
+            self.rouse(held);
+        }
         self.watch.saw(labour, before.as_ref(), seen)
+    }
+
+    /// Who had the scan before and stands still goes on where it hurts most, now and then: just as another has taken it.
+    fn rouse(&mut self, taken: &Claimed) {
+        for labour in &mut self.labours {
+            let had = |held: &Claimed| held.instance == taken.instance && held.kind == taken.kind;
+            let still = labour.frozen_until.is_some() && labour.held.as_ref().is_some_and(had);
+            if still && self.shared.dice().once_in(2) {
+                labour.frozen_until = None;
+                *self.counts.events.entry("whose scan was taken goes on").or_default() += 1;
+            }
+        }
     }
 
     /// A piece of work has died in the middle; what it had asked of the database is waited for.
