@@ -21,6 +21,9 @@ pub(crate) fn hostile() -> Result {
     let mut command = Command::new("cargo");
     command.current_dir(tools::root()).env("PARAPET_HOSTILE_FULL", "1").args([
         "test",
+        // Gigabytes are packed and unpacked.
+        "--profile",
+        "sim",
         "--package",
         "collect",
         "--test",

@@ -2,11 +2,12 @@
 
 use std::io::Read as _;
 
-use model::finding::Severity;
-use model::scan::RunOutcome;
+use model::finding::{CheckResult, Severity};
+use model::scan::{RunOutcome, ScanKind};
+use model::value::Value;
 use secrecy::ExposeSecret as _;
 use store::archive::{self, Contents};
-use store::{Db, StoreError, instances, owners};
+use store::{Cut, Db, Order, StoreError, accounts, instances, owners};
 
 use crate::support::*;
 
@@ -164,6 +165,47 @@ on_both! {
                 assert_eq!(all.iter().map(|o| o.email.as_str()).collect::<Vec<_>>(), ["ada@example.com"]);
                 db.close().await;
             }
+        }
+    }
+
+    /// Version 6 counts into the accounts' rows what is open of them: also for those that are there already.
+    async fn an_upgrade_counts_the_findings_of_accounts(f: Fixture) {
+        let acme = onboard(&f.db, "acme", &[ScanKind::Accounts]).await;
+        let people = [account("1", "ann", Value::Null), account("2", "bob", Value::Null)];
+        let fails = |check, resource| CheckResult { scan: ScanKind::Accounts, ..fails(check, resource, Severity::High) };
+        let results = [fails("example/a", "1"), fails("example/b", "1"), fails("example/gone", "3")];
+        run_with(&f.db, &acme, ScanKind::Accounts, min(1), |commit| {
+            commit.accounts = all_of(&people);
+            commit.results = &results;
+        })
+        .await;
+        let mut text = String::new();
+        let backup = back_up(&f.address).await;
+        zstd::stream::read::Decoder::new(&*backup).expect("zstd").read_to_string(&mut text).expect("whole");
+        let mut lines = text.lines();
+        let head = lines.next().expect("a header").replace("\"schema\":6", "\"schema\":5");
+        let mut before = head + "\n";
+        let mut at = None;
+        for line in lines {
+            let mut json: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            if let Some(columns) = json.get_mut("columns").and_then(|columns| columns.as_array_mut()) {
+                at = columns.iter().position(|column| column == "open_findings");
+                at.into_iter().for_each(|at| drop(columns.remove(at)));
+            } else if let (Some(row), Some(at)) = (json.as_array_mut(), at) {
+                row.remove(at);
+            }
+            before.push_str(&format!("{json}\n"));
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        for place in empty(&folder).await {
+            restore(&place, &packed(&before)).await.expect("restored");
+            let db = open(&place, 1).await.expect("opens, upgraded");
+            let (filter, sort) = (accounts::Filter::default(), accounts::Sort::default());
+            let page = accounts::list(&db, &filter, sort, Order::default(), Cut::first(9)).await.expect("read");
+            let mut counted: Vec<_> = page.rows.iter().map(|a| (a.id.as_str(), a.findings)).collect();
+            counted.sort_unstable();
+            assert_eq!(counted, [("1", 2), ("2", 0)]);
+            db.close().await;
         }
     }
 }
