@@ -125,7 +125,7 @@ async fn a_run_that_waits_waits_for_the_longest_it_was_told() {
         // What comes first opens the way for the others.
         Some("0") => ok(),
         of => {
-            both.wait();
+            tokio::task::block_in_place(|| both.wait());
             status(429).with("retry-after", if of == Some("1") { "3000" } else { "20000" })
         }
     })

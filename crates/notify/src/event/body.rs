@@ -33,14 +33,15 @@ pub fn slack(event: &Event) -> Value {
         Level::Warning => "\u{25b2}",
         Level::Error => "\u{25a0}",
     };
-    let title = format!("{mark} {}", event.title);
-    let mut blocks = vec![object!({ "type": "section", "text": mrkdwn(&format!("*{}*", escaped(&title))) })];
+    let title = escaped(&format!("{mark} {}", event.title), TITLE);
+    let mut blocks = vec![object!({ "type": "section", "text": mrkdwn(&format!("*{title}*")) })];
     for subject in event.applications.iter().take(NAMED) {
+        let name = escaped(&subject.name, NAME);
         let name = match &subject.url {
-            Some(url) => format!("<{url}|{}>", escaped(&subject.name)),
-            None => format!("*{}*", escaped(&subject.name)),
+            Some(url) => format!("<{url}|{name}>"),
+            None => format!("*{name}*"),
         };
-        let text = format!("{name} {}", escaped(&subject.says));
+        let text = format!("{name} {}", escaped(&subject.says, SAYS));
         blocks.push(object!({ "type": "section", "text": mrkdwn(&text) }));
     }
     if let Some(rest) = more(event, NAMED) {
@@ -49,20 +50,42 @@ pub fn slack(event: &Event) -> Value {
     if event.simulated {
         blocks.push(object!({ "type": "context", "elements": [mrkdwn("Demonstration: simulated.")] }));
     }
-    object!({ "text": escaped(&title), "blocks": blocks })
+    object!({ "text": title, "blocks": blocks })
 }
 
-/// Slack takes 3,000 characters a block and refuses the whole message otherwise; the end is cut off visibly.
+/// Slack takes 3,000 characters a block and refuses the whole message otherwise: what its parts may have of them, so that a
+/// link of ours (an address of this server, some hundred characters) fits beside.
+/// <https://docs.slack.dev/reference/block-kit/composition-objects/text-object>
+const TITLE: usize = 2_500;
+const NAME: usize = 500;
+const SAYS: usize = 1_500;
+
 fn mrkdwn(text: &str) -> Value {
-    let cut = text.chars().count() > 2900;
-    let text: String =
-        if cut { text.chars().take(2899).chain(['\u{2026}']).collect() } else { text.to_owned() };
     object!({ "type": "mrkdwn", "text": text })
 }
 
-/// Slack's three control characters. Its emphasis can still be typed into a name; it only looks odd.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// Slack's three control characters written out, in at most so many characters; the end is cut off visibly, and never in the
+/// middle of what was written out. Slack's emphasis can still be typed into a name; it only looks odd.
+fn escaped(text: &str, most: usize) -> String {
+    let mut out = String::new();
+    let mut left = most;
+    for c in text.chars() {
+        let written = match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            _ => "",
+        };
+        let takes = written.len().max(1);
+        // One is kept for the mark.
+        if takes >= left {
+            out.push('\u{2026}');
+            break;
+        }
+        left -= takes;
+        if written.is_empty() { out.push(c) } else { out.push_str(written) }
+    }
+    out
 }
 
 /// `and 180 more`, where not all are named.

@@ -105,6 +105,22 @@ fn what_a_tenant_is_called_stays_text() {
 }
 
 #[test]
+fn slack_gets_what_it_takes_however_long_a_name_is() {
+    let mut long = told(1, Up, Down);
+    long.subject.name = "<".repeat(2_000);
+    long.subject.url = Some("https://parapet.example.com/applications/i-1".to_owned());
+    let slack = slack(&status("e8".to_owned(), at(), vec![long]));
+    for block in slack["blocks"].as_array().unwrap() {
+        let text = block["text"]["text"].as_str().unwrap();
+        assert!(text.chars().count() <= 3_000, "{} characters", text.chars().count());
+        let written = text.replace("&lt;", "").replace("<https://", "");
+        assert!(!written.contains(['<', '&']), "cut in the middle: {text}");
+        assert!(text.contains('\u{2026}'), "without a mark that it was cut: {text}");
+    }
+    assert!(slack["text"].as_str().unwrap().chars().count() <= 3_000);
+}
+
+#[test]
 fn a_subscription_narrows() {
     let all = Subscription::default();
     assert!(all.wants(Kind::Recovered) && all.covers(&"i".into(), None));

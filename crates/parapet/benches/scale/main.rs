@@ -7,8 +7,8 @@
 //! that the work was done: a machine's speed is no test.
 //!
 //! A word as argument measures only that part anew (`growth`, which `window` needs, or `year`), or on that database only
-//! (`sqlite`, `postgresql`); `hour` makes the ten minutes an hour, for the course of memory; `small` is a trial of the
-//! bench itself, which writes to `target/` instead.
+//! (`sqlite`, `postgresql`); `hour` lets the window go on for an hour, of which only memory is kept; `report` measures
+//! nothing and writes the report anew; `small` is a trial of the bench itself, which writes to `target/` instead.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures time and prints it")]
 
@@ -49,12 +49,9 @@ async fn main() {
     }
     let has = |word: &str| arguments.iter().any(|a| a == word);
     let small = has("small");
-    let parts = ["growth", "window", "year"];
+    let parts = ["growth", "window", "hour", "year", "report"];
     let all = !parts.iter().any(|part| has(part));
-    let mut size = if small { SMALL } else { FULL };
-    if has("hour") {
-        size.window_seconds = 3600;
-    }
+    let size = if small { SMALL } else { FULL };
     let project = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = if small { project.join("target/scale") } else { project.join("docs/scale") };
     std::fs::create_dir_all(&folder).expect("a folder for the report");
@@ -69,11 +66,15 @@ async fn main() {
             measured.len() - 1
         });
         let one = &mut measured[at];
-        if all || has("growth") || has("window") {
+        if all || has("growth") || has("window") || has("hour") {
             let simulator = simulator::Simulator::start();
             one.growth = growth::measure(&place, size, &simulator).await;
             if all || has("window") {
                 one.window = Some(window::measure(&place, size, &simulator).await);
+            }
+            if has("hour") {
+                let hour = Size { window_seconds: 3600, ..size };
+                one.hour = window::measure(&place, hour, &simulator).await.memory;
             }
         }
         if all || has("year") {
