@@ -11,6 +11,7 @@ pub mod clock;
 mod dataset;
 mod extract;
 mod fanout;
+mod faults;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

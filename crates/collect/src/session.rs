@@ -17,7 +17,7 @@ use crate::ask::{Answered, Ask, Failed, Halt, Reply, Who, label, request_id};
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::judge::{Means, Verdict, Yardstick, judge};
-use crate::outbound::{Bounds, Call, NetError, Outbound};
+use crate::outbound::{Bounds, Call, Outbound};
 use crate::pace::{Pace, Pool, SHORT_WAIT, UNTOLD_WAIT};
 use crate::place::Places;
 use crate::scrub::Scrubber;
@@ -31,8 +31,6 @@ const RETRIES: u32 = 3;
 const BACK_OFF: Duration = Duration::seconds(1);
 /// Redirects followed for one request.
 const REDIRECTS: u32 = 3;
-/// A vendor's clock may differ by this much before it explains a refusal.
-const SKEW: Duration = Duration::minutes(2);
 
 /// The state of one run.
 pub(crate) struct Session<'a> {
@@ -136,28 +134,6 @@ impl<'a> Session<'a> {
         warnings.extend(self.target.versions_that_end(now));
         warnings.extend(self.pace.warning());
         warnings
-    }
-
-    /// A fault about a request.
-    pub(crate) fn fault(
-        &self,
-        ask: &Ask<'_>,
-        cause: FailureCause,
-        reached: Rung,
-        detail: impl Into<String>,
-    ) -> Box<Fault> {
-        Box::new(Fault {
-            cause,
-            reached,
-            dataset: ask.about.dataset.clone(),
-            request: Some(self.scrub.clean(&label(&ask.method, &ask.url))),
-            status: None,
-            vendor_message: None,
-            request_id: None,
-            needs: Vec::new(),
-            detail: self.scrub.clean(&detail.into()),
-            at: self.clock.now(),
-        })
     }
 
     /// Makes a request that buys a token, with headers of its own, within the turn of the request that needs it.
@@ -461,42 +437,9 @@ impl<'a> Session<'a> {
     }
 
     /// The vendor knew the credential in this answer.
-    fn accepted(&self, who: &Who) {
+    pub(crate) fn accepted(&self, who: &Who) {
         if matches!(who, Who::Credential) {
             self.watch.accepted();
         }
-    }
-
-    fn unanswered(&self, ask: &Ask<'_>, error: NetError) -> Box<Fault> {
-        let fault = self.fault(ask, error.cause, error.reached, error.detail);
-        if error.cause == FailureCause::Unreachable {
-            self.watch.failed(&ask.url, &fault);
-        }
-        fault
-    }
-
-    /// The vendor knows the credential and does not let it read this.
-    fn withheld(&self, ask: &Ask<'_>, who: &Who, detail: String) -> Box<Fault> {
-        self.accepted(who);
-        let mut fault = self.fault(ask, FailureCause::Permission, Rung::Authenticated, detail);
-        fault.needs.clone_from(&ask.about.needs);
-        fault
-    }
-
-    /// The vendor does not accept the credential; unless it is our clock.
-    fn refused(&self, ask: &Ask<'_>, headers: &HeaderMap, reason: Option<String>) -> Box<Fault> {
-        if let Some(theirs) = crate::pace::date(headers) {
-            let off = self.clock.now() - theirs;
-            if off.0.abs() > SKEW.0 {
-                let minutes = (off.0.abs() + 30_000) / 60_000;
-                let way = if off.0 > 0 { "ahead of" } else { "behind" };
-                let detail = format!(
-                    "This server's clock is {minutes} min {way} the vendor's, so that the refusal says nothing about the credential"
-                );
-                return self.fault(ask, FailureCause::Internal, Rung::Http, detail);
-            }
-        }
-        let detail = reason.unwrap_or_else(|| "The vendor does not accept the credential".to_owned());
-        self.fault(ask, FailureCause::Credentials, Rung::Http, detail)
     }
 }
