@@ -321,7 +321,9 @@ impl World {
         match step {
             Step::Waits => self.labours.push(labour),
             Step::GaveWay => {
-                let may = self.wrong && matches!(labour.task, Task::Work(_) | Task::Send(_));
+                // Who stands still hands nothing back, which a drain is asked for.
+                let drains = *self.nodes[labour.node].drain.borrow();
+                let may = self.wrong && !drains && matches!(labour.task, Task::Work(_) | Task::Send(_));
                 if may && self.shared.dice().once_in(STANDS) {
                     let still = self.shared.dice().upto(STILL);
                     labour.frozen_until = Some(self.shared.now() + still);
