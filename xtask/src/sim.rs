@@ -179,7 +179,11 @@ fn broken(wanted: &Wanted, part: &str, server: Option<&Postgres>) -> Result {
 /// `  StaleCommit: ...` and `  found after 12 virtual hours, 345 ms`.
 fn found(output: &str) -> Option<(String, u64, u64)> {
     let mut lines = output.lines().skip_while(|line| !line.contains("VIOLATION seed"));
-    let checker = lines.nth(1)?.trim().split(':').next()?.to_owned();
+    // What the program says of its own end may come between.
+    let checker = lines.find_map(|line| {
+        let (name, _) = line.strip_prefix("  ")?.split_once(": ")?;
+        name.chars().all(|c| c.is_ascii_alphabetic()).then(|| name.to_owned())
+    })?;
     let numbers = lines.find_map(|line| line.trim().strip_prefix("found after "))?;
     let mut numbers = numbers.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok());
     Some((checker, numbers.next()?, numbers.next()?))
@@ -265,7 +269,7 @@ mod table_of_guards {
 
     #[test]
     fn what_noticed_is_read_from_the_output() {
-        let output = "12 h of virtual time\nVIOLATION seed 7 on sqlite, day 0, 01:00, step 9\n  BackOff: told\n  again: \
+        let output = "12 h of virtual time\nVIOLATION seed 7 on sqlite, day 0, 01:00, step 9\n\nthread panicked: so\n  BackOff: told\n  again: \
                       cargo xtask sim --seed 7\n  found after 31 virtual hours, 2345 ms\n";
         assert_eq!(found(output), Some(("BackOff".to_owned(), 31, 2345)));
         assert_eq!(found("no violation"), None);
