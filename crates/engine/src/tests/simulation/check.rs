@@ -106,6 +106,8 @@ struct Fold {
 struct Asked {
     by: u64,
     until: Timestamp,
+    /// When it is over, whatever clocks say.
+    truly: Timestamp,
     /// The step after which whoever was told had stored it.
     known: Option<u64>,
 }
@@ -152,8 +154,14 @@ impl Watch {
     }
 
     /// What vendors gave during a step of this worker.
-    pub(super) fn gave(&mut self, by: &mut Labour, seen: &[(u64, String, Sight)]) -> Checked {
+    pub(super) fn gave(
+        &mut self,
+        by: &mut Labour,
+        true_now: Timestamp,
+        seen: &[(u64, String, Sight)],
+    ) -> Checked {
         self.steps += 1;
+        self.asked.values_mut().for_each(|asked| asked.retain(|asked| asked.truly > true_now));
         if by.since == 0 {
             by.since = self.steps;
         }
@@ -161,9 +169,9 @@ impl Watch {
             match sight {
                 Sight::Began { .. } => by.reads = true,
                 // What a look at a credential is told is not kept: it is far from the next.
-                Sight::Later(until) if by.reads => {
+                Sight::Later { until, truly } if by.reads => {
                     let asked = self.asked.entry(address.clone()).or_default();
-                    asked.push(Asked { by: by.id, until: *until, known: None });
+                    asked.push(Asked { by: by.id, until: *until, truly: *truly, known: None });
                 }
                 Sight::Asked { now } => {
                     let asked = self.asked.entry(address.clone()).or_default();
@@ -176,7 +184,7 @@ impl Watch {
                     })?;
                 }
                 Sight::Gave(page) => self.pages.entry(by.id).or_default().push(page.clone()),
-                Sight::Later(_) | Sight::Tried { .. } => {}
+                Sight::Later { .. } | Sight::Tried { .. } => {}
             }
         }
         Ok(())
@@ -203,7 +211,7 @@ impl Watch {
         let both = |is: &dyn Fn(&InstanceFacts) -> bool| facts.is_some_and(is) && claimed.is_some_and(is);
         for (_, address, sight) in seen {
             match sight {
-                Sight::Gave(_) | Sight::Asked { .. } | Sight::Later(_) => {}
+                Sight::Gave(_) | Sight::Asked { .. } | Sight::Later { .. } => {}
                 Sight::Began { kind, now } => {
                     must(!both(&|f| f.suspension.is_some()), Checker::Suspended, || {
                         format!("{kind} of {address} was begun with a suspended credential")

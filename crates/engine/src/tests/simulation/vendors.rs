@@ -106,8 +106,8 @@ pub(super) enum Sight {
     Asked { now: Timestamp },
     /// It was answered with a page.
     Gave(Page),
-    /// It was answered that nothing may come until then, by the clock of the node that was told.
-    Later(Timestamp),
+    /// It was answered that nothing may come until then: by the clock of the node that was told, and truly.
+    Later { until: Timestamp, truly: Timestamp },
 }
 
 /// What a request gets.
@@ -218,7 +218,8 @@ impl Vendors {
                 let mut told = says(StatusCode::TOO_MANY_REQUESTS, &json!({"error": "slower"}));
                 if let Some(wait) = wait {
                     told.headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.0 / 1000));
-                    self.see(&address, Sight::Later(self.shared.node_now() + wait));
+                    let (until, truly) = (self.shared.node_now() + wait, self.shared.now() + wait);
+                    self.see(&address, Sight::Later { until, truly });
                 }
                 Ok(told)
             }

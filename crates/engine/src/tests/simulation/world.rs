@@ -340,7 +340,7 @@ impl World {
     /// What a step has done.
     async fn saw(&mut self, labour: &mut Labour, lease_now: Timestamp, changed: bool) -> Checked {
         let seen = self.vendors.seen();
-        self.watch.gave(labour, &seen)?;
+        self.watch.gave(labour, self.shared.now(), &seen)?;
         let held_before = labour.held.is_some();
         let mut before = None;
         match &labour.task {
