@@ -47,7 +47,7 @@ cargo xtask COMMAND
   contract --list APP everything an application asks, and how each is known
   crash [--times N] [--seed S] [--database sqlite|postgresql]
                       kill servers at random moments, 200 times on each database, and look at what is stored
-  scale [PART] [DATABASE] [small]
+  scale [growth|window|hour|year|report] [sqlite|postgresql] [small]
                       grow a database to 10,000 instances, run a server on it, live through a year; writes docs/scale
   hostile             hostile applications with the product's own budgets: bytes, requests, memory and time of each
   fuzz [--seconds N] [--target T [--input FILE]]

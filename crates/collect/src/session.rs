@@ -178,7 +178,7 @@ impl<'a> Session<'a> {
                     };
                     self.pace.slot(self.clock, ask.about.cost).await;
                     // Nor while it waited for its slot: what another was told meanwhile holds for this one too.
-                    self.ready(ask, pool).await?;
+                    self.ready(ask, pool).await.map_err(|halt| self.rather(halt, last.take()))?;
                     (self.send(ask, &url, headers).await, generation)
                 }
             };

@@ -148,7 +148,7 @@ async fn weigh(
     end: Timestamp,
 ) {
     window.starts = vec![0.0; (window.seconds / 10.0).ceil() as usize];
-    let mut waiting = due.clone();
+    let mut first = BTreeMap::new();
     let mut after = None;
     loop {
         let cut = Cut { after: after.as_deref(), ..Cut::first(500) };
@@ -159,26 +159,25 @@ async fn weigh(
                 older = true;
                 break;
             }
-            let scan = (run.instance.clone(), run.kind);
-            // A run that took longer than the interval ran again: only the first is compared with what was due.
-            let Some(due_at) = waiting.remove(&scan) else { continue };
-            let late = (run.started_at - due_at).0 as f64;
             window.runs += 1;
             window.succeeded += usize::from(run.outcome == RunOutcome::Succeeded);
-            if is_slow(&run.instance) {
-                window.late_slow.push(late)
-            } else {
-                window.late.push(late)
-            }
             let slot = ((run.started_at - begin).0.max(0) / 10_000) as usize;
             if let Some(count) = window.starts.get_mut(slot) {
                 *count += 1.0;
             }
+            // The log begins with the latest: of a scan that ran again within the window the first run is what stays.
+            first.insert((run.instance, run.kind), run.started_at);
         }
         after = page.next;
         if older || after.is_none() {
             break;
         }
+    }
+    let mut waiting = due.clone();
+    for (scan, started_at) in first {
+        let Some(due_at) = waiting.remove(&scan) else { continue };
+        let late = (started_at - due_at).0 as f64;
+        if is_slow(&scan.0) { window.late_slow.push(late) } else { window.late.push(late) }
     }
     // Two seconds before the end is too late to blame a scan that has not finished.
     window.waiting =

@@ -250,8 +250,8 @@ impl Watch {
         })
     }
 
-    /// A worker has ended at this time of its clock, and has stored what it was told or not. What it has waited for itself
-    /// is over.
+    /// A worker has ended at this time of its clock, and has stored what it was told or not. What is over by then it need not
+    /// have stored.
     pub(super) fn ended(&mut self, by: u64, now: Timestamp, stored: bool) {
         for asked in self.asked.values_mut() {
             asked.retain(|asked| asked.by != by || asked.until > now);

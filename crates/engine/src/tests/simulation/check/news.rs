@@ -23,7 +23,7 @@ pub(super) struct Given {
 impl Given {
     /// A page takes the place of what came from there on before.
     pub(super) fn take(&mut self, page: Page) {
-        let Page { after, records, last, .. } = page;
+        let Page { after, records, last } = page;
         self.records.retain(|id, _| after.as_ref().is_some_and(|after| id <= after));
         self.records.extend(records);
         self.whole = last;
@@ -63,7 +63,7 @@ impl Watch {
             ScanKind::Config => {
                 let open = open_findings(db, id).await;
                 for gone in self.open.get(id).into_iter().flatten().filter(|was| !open.contains(*was)) {
-                    let settled = believed && matches!(is(gone), None | Some(Some(true)));
+                    let settled = succeeded && matches!(is(gone), None | Some(Some(true)));
                     must(settled, Checker::AbsenceIsNoNews, || {
                         format!("{place}: the finding about {gone} was resolved, given {given:?}")
                     })?;
@@ -85,7 +85,7 @@ impl Watch {
             _ => {
                 let there = accounts_there(db, id).await;
                 for gone in self.there.get(id).into_iter().flatten().filter(|was| !there.contains(*was)) {
-                    must(believed && is(gone).is_none(), Checker::AbsenceIsNoNews, || {
+                    must(succeeded && is(gone).is_none(), Checker::AbsenceIsNoNews, || {
                         format!("{place}: the account {gone} is gone, given {given:?}")
                     })?;
                 }
