@@ -156,7 +156,12 @@ fn broken(wanted: &Wanted, part: &str, server: Option<&Postgres>) -> Result {
             write(&copy.join(&change.file), &without(change, &text)?)?;
         }
         let mut command = simulation(&copy, server);
-        command.env("PARAPET_SIM_SECONDS", seconds.to_string()).env("PARAPET_SIM_FIRST", "1");
+        for (name, value) in &wanted.told {
+            command.env(format!("PARAPET_SIM_{name}"), value);
+        }
+        // From the first seed on: those that are kept were chosen for what they found.
+        command.env("PARAPET_SIM_FROM", "1").env("PARAPET_SIM_FIRST", "1");
+        command.env("PARAPET_SIM_SECONDS", seconds.to_string());
         let (held, output) = run::tee(&mut command)?;
         for change in &guard.changes {
             write(&copy.join(&change.file), &read(&tools::root().join(&change.file))?)?;

@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod auth;
+mod back_off;
 pub mod clock;
 mod dataset;
 mod extract;
@@ -41,6 +42,7 @@ mod watch;
 mod weight;
 
 pub use auth::code::{SignIn, authorize_url, sign_in_scopes};
+pub use back_off::BackOff;
 pub use clock::{Clock, Unhurried};
 pub use outbound::{Heard, Outbound, OutboundConfig, OutboundError, Posted, ResolveOverride, Tap};
 pub use preflight::{Checkup, Preflight, Tried};

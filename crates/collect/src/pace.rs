@@ -1,7 +1,7 @@
 //! How fast to go: the vendor's limits as it tells them, and our own pace.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use catalog::manifest::{ResetIs, Throttle};
 use http::HeaderMap;
@@ -9,6 +9,7 @@ use model::diagnosis::Warning;
 use model::time::{Duration, Timestamp};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::back_off::BackOff;
 use crate::clock::Clock;
 
 /// A wait up to this is spent inside the run; a longer one ends the lease.
@@ -35,6 +36,7 @@ pub(crate) struct Pace {
     gate: Semaphore,
     opened: AtomicBool,
     state: Mutex<State>,
+    back_off: Arc<BackOff>,
 }
 
 #[derive(Default)]
@@ -55,13 +57,14 @@ struct Budget {
 
 impl Pace {
     /// A pace that begins with one request at a time: the first answer shows whether there is any point in more.
-    pub(crate) fn new(throttle: &Throttle, blocked_until: Option<Timestamp>) -> Self {
+    pub(crate) fn new(throttle: &Throttle, blocked_until: Option<Timestamp>, back_off: Arc<BackOff>) -> Self {
         let state = State { blocked: [blocked_until; 2], ..State::default() };
         Self {
             throttle: throttle.clone(),
             gate: Semaphore::new(1),
             opened: AtomicBool::new(false),
             state: Mutex::new(state),
+            back_off,
         }
     }
 
@@ -139,6 +142,7 @@ impl Pace {
 
     /// Nothing may be sent until then.
     pub(crate) fn block(&self, pools: &[Pool], until: Timestamp) {
+        self.back_off.told(until);
         let mut state = self.state();
         for pool in pools {
             let at = &mut state.blocked[*pool as usize];
@@ -270,7 +274,7 @@ mod tests {
             ("retry-after", "Fri, 15 Jan 2027 07:00:30 GMT"),
         ]);
         assert_eq!(retry_after(&h, NOW), Some(NOW + Duration::seconds(30)));
-        let pace = Pace::new(&throttle(), None);
+        let pace = Pace::new(&throttle(), None, Arc::default());
         let reset = (NOW.0 / 1000 - 3600 + 45).to_string();
         let h = headers(&[("date", "Fri, 15 Jan 2027 07:00:00 GMT"), ("x-reset", &reset)]);
         assert_eq!(pace.resets_at(&h, NOW), Some(NOW + Duration::seconds(45)));
@@ -287,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_used_up_budget_blocks_its_pool_only() {
-        let pace = Pace::new(&throttle(), None);
+        let pace = Pace::new(&throttle(), None, Arc::default());
         let reset = (NOW.0 / 1000 + 600).to_string();
         let h = headers(&[("x-limit", "5000"), ("x-remaining", "0"), ("x-reset", &reset)]);
         pace.learn(Pool::Graphql, &h, NOW);
@@ -298,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_budget_warns_above_80_percent() {
-        let pace = Pace::new(&throttle(), None);
+        let pace = Pace::new(&throttle(), None, Arc::default());
         pace.learn(Pool::Rest, &headers(&[("x-limit", "100"), ("x-remaining", "20")]), NOW);
         assert_eq!(pace.warning(), None);
         pace.learn(Pool::Rest, &headers(&[("x-limit", "100"), ("x-remaining", "19")]), NOW);

@@ -87,7 +87,7 @@ impl<'a> Session<'a> {
             auth,
             clock,
             scrub,
-            pace: Pace::new(&manifest.throttle, blocked_until),
+            pace: Pace::new(&manifest.throttle, blocked_until, credential.back_off.clone()),
             watch,
             deadline,
             authenticator: Authenticator::default(),

@@ -13,6 +13,7 @@ use model::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::back_off::BackOff;
 use crate::renew::{InMemory, Keeper, Renewal};
 
 /// One tenancy of an application.
@@ -37,6 +38,8 @@ pub struct Credential {
     pub values: BTreeMap<String, SecretString>,
     /// Keeps what the vendor renews on the way, where somebody signed in there.
     pub keeper: Arc<dyn Keeper>,
+    /// What the vendor asked of whoever sent it; shared by all clones.
+    pub back_off: Arc<BackOff>,
 }
 
 impl Credential {
@@ -44,7 +47,7 @@ impl Credential {
     #[must_use]
     pub fn new(auth: impl Into<String>, values: BTreeMap<String, SecretString>) -> Self {
         let keeper = Arc::new(InMemory::new(Renewal::of(&values)));
-        Self { auth: auth.into(), values, keeper }
+        Self { auth: auth.into(), values, keeper, back_off: Arc::default() }
     }
 
     /// The same with somebody else who keeps them.

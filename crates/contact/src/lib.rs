@@ -8,7 +8,11 @@ use std::sync::Arc;
 use catalog::App;
 use collect::{Clock, Credential, Origins, RENEWAL, Target};
 use model::diagnosis::{Fault, Rung};
+use model::health::InstanceFacts;
+use model::id::InstanceId;
 use model::scan::FailureCause;
+use model::schedule::after_back_off;
+use model::time::Timestamp;
 use store::instances::{self, Instance, renewal::Renewing};
 use store::{Db, StoreError};
 
@@ -29,6 +33,23 @@ impl Contact {
     pub async fn settled(&self) {
         if let Some(signed_in) = &self.signed_in {
             signed_in.settled().await;
+        }
+    }
+
+    /// Keeps for the whole instance what the vendor asked of whoever used this, however that ended: a run that stores its
+    /// result does the same with it. Whether there was anything to keep.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn keep_back_off(&self, db: &Db, id: &InstanceId, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(until) = self.credential.back_off.until(now) else { return Ok(false) };
+        let keep = |facts: &InstanceFacts| InstanceFacts {
+            blocked_until: after_back_off(facts.blocked_until, Some(until), now),
+            ..facts.clone()
+        };
+        match instances::update_facts(db, id, &keep).await {
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            kept => kept.map(|_| true),
         }
     }
 }

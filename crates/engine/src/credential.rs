@@ -29,7 +29,10 @@ pub(crate) async fn try_suspended(context: &Context, id: &InstanceId) -> Result<
     };
     let tried = match context.contact(app, &row.instance).await? {
         Ok(contact) => {
-            context.collector.authenticate(&contact.target, &contact.credential, context.clock.as_ref()).await
+            let (target, credential) = (&contact.target, &contact.credential);
+            let tried = context.collector.authenticate(target, credential, context.clock.as_ref()).await;
+            contact.keep_back_off(&context.db, id, context.now()).await?;
+            tried
         }
         Err(fault) => Err(fault),
     };

@@ -23,11 +23,12 @@ pub(crate) async fn recheck(context: &Context, id: &InstanceId) -> Result<Ended,
     };
     let verified =
         context.collector.preflight(&contact.target, &contact.credential, context.clock.as_ref()).await;
+    let told = contact.keep_back_off(&context.db, id, context.now()).await?;
     let found = match verified {
         Ok(found) => found,
         Err(fault) => {
             tracing::info!(instance = %id, cause = %fault.cause, "permissions could not be checked again");
-            return Ok(Ended::Nothing);
+            return Ok(if told { Ended::Done } else { Ended::Nothing });
         }
     };
     if !instances::set_identity(&context.db, id, &found.identity).await? {

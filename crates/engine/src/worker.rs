@@ -155,7 +155,12 @@ impl Run<'_> {
     ) -> Result<Ended, StoreError> {
         let Self { context, held, .. } = self;
         let request = self.request(row).await?;
-        match self.collect(app, contact, request).await {
+        let read = self.collect(app, contact, request).await;
+        if !matches!(read, Ok(Ok(Collected::Waiting { .. } | Collected::Done(_)))) {
+            // Whatever was told is not part of what it read: nobody else would know.
+            contact.keep_back_off(&context.db, &held.instance, context.now()).await?;
+        }
+        match read {
             Err(Stop::Lost) => Ok(Ended::Nothing),
             Err(Stop::Drained) => self.hand_back(Release::Drained).await,
             Err(Stop::Cancelled) => {

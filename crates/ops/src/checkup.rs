@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use collect::{Checkup, Credential};
+use collect::Checkup;
+use contact::Contact;
 use model::health::Suspension;
 use model::id::InstanceId;
 use model::scan::{FailureCause, ScanKind};
@@ -105,13 +106,12 @@ impl Ops {
         }
         let contact = contact::contact(self.db(), &app, i, &self.0.clock).await.map_err(from_store)?;
         let contact = contact.map_err(|fault| vendor(&fault, &app.manifest.name, now))?;
-        let (target, credential) = (contact.target.clone(), contact.credential.clone());
         let entry = audit(actor, "checked", Some(id), &*i.name, json!({ "suspended": suspension.is_some() }));
         store::audit::add(self.db(), now, entry).await.map_err(from_store)?;
 
         let mut lifted = false;
         if let Some(before) = suspension {
-            match self.try_suspended(&member, &before, &target, &credential).await? {
+            match self.try_suspended(&member, &before, &contact).await? {
                 Ok(done) => lifted = done,
                 Err(fault) => {
                     let found = Checkup { preflight: None, fault: Some(fault), scans: vec![], requests: 1 };
@@ -122,7 +122,9 @@ impl Ops {
         }
         let enabled: Vec<ScanKind> =
             member.facts.iter().filter(|s| s.enablement.is_enabled()).map(|s| s.kind).collect();
-        let found = collect::checkup(&self.0.outbound, &target, &credential, &*self.0.clock, &enabled).await;
+        let Contact { target, credential, .. } = &contact;
+        let found = collect::checkup(&self.0.outbound, target, credential, &*self.0.clock, &enabled).await;
+        contact.keep_back_off(self.db(), id, self.now()).await.map_err(from_store)?;
         self.0.checkups.end(id, self.checkup_view(actor, &member, found, lifted));
         self.refreshed(id).await
     }
@@ -132,8 +134,7 @@ impl Ops {
         &self,
         member: &Member,
         before: &Suspension,
-        target: &collect::Target,
-        credential: &Credential,
+        contact: &Contact,
     ) -> Result<std::result::Result<bool, model::diagnosis::Fault>> {
         let (id, db) = (member.id(), self.db());
         let taken = instances::take_try(db, id, before, self.now() + TAKES).await.map_err(from_store)?;
@@ -144,8 +145,10 @@ impl Ops {
             ));
         };
         let version = member.row.instance.facts.credential_version;
+        let Contact { target, credential, .. } = contact;
         let tried = collect::authenticate(&self.0.outbound, target, credential, &*self.0.clock).await;
         let now = self.now();
+        contact.keep_back_off(db, id, now).await.map_err(from_store)?;
         match tried {
             Ok(()) => Ok(Ok(instances::lift_suspension(db, id, version, now).await.map_err(from_store)?)),
             Err(fault) => {

@@ -83,6 +83,8 @@ pub(super) enum Answer {
     Lacking(&'static str),
     /// "Come back then."
     Later(Duration),
+    /// "Come back after so long"; the run does not end by that, and then is answered the other.
+    Told(Duration, Box<Answer>),
     /// The run stays under way until the test lets it go on, then answers the other.
     Gated(Arc<Notify>, Box<Answer>),
     /// Everything is read, and the credential is told to expire then.
@@ -97,6 +99,8 @@ pub(super) struct Fake {
     pub(super) answers: Mutex<VecDeque<Answer>>,
     /// Whether the cheap authentication request is accepted.
     pub(super) accepts: Mutex<Result<(), FailureCause>>,
+    /// "Come back after so long", as the cheap request and preflight are told.
+    pub(super) asks: Mutex<Option<Duration>>,
     /// What preflight finds missing for the accounts scan.
     pub(super) missing: Mutex<Vec<String>>,
     /// Runs that were begun, with what they were given to resume.
@@ -122,6 +126,7 @@ impl Default for Fake {
         Self {
             answers: Mutex::new([Answer::Open(&[])].into()),
             accepts: Mutex::new(Ok(())),
+            asks: Mutex::default(),
             missing: Mutex::default(),
             runs: Mutex::default(),
             tries: AtomicU32::default(),
@@ -139,6 +144,12 @@ impl Fake {
     /// From now on.
     pub(super) fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
         *self.answers.lock().expect("no panic holds it") = answers.into_iter().collect();
+    }
+
+    fn tell(&self, credential: &Credential, clock: &dyn Clock) {
+        if let Some(wait) = *self.asks.lock().expect("no panic holds it") {
+            credential.back_off.told(clock.now() + wait);
+        }
     }
 
     fn next(&self) -> Answer {
@@ -194,7 +205,7 @@ impl Collector for Fake {
     fn run<'a>(
         &'a self,
         target: &'a Target,
-        _: &'a Credential,
+        credential: &'a Credential,
         clock: &'a dyn Clock,
         request: RunRequest,
         progress: &'a dyn Progress,
@@ -220,6 +231,10 @@ impl Collector for Fake {
         drop(paused);
         Box::pin(async move {
             let started_at = clock.now();
+            if let Answer::Told(wait, then) = answer {
+                credential.back_off.told(started_at + wait);
+                answer = *then;
+            }
             if let Answer::Gated(gate, then) = answer {
                 gate.notified().await;
                 answer = *then;
@@ -286,9 +301,10 @@ impl Collector for Fake {
     fn authenticate<'a>(
         &'a self,
         _: &'a Target,
-        _: &'a Credential,
+        credential: &'a Credential,
         clock: &'a dyn Clock,
     ) -> BoxFuture<'a, Result<(), Fault>> {
+        self.tell(credential, clock);
         self.tries.fetch_add(1, Ordering::SeqCst);
         let accepts = *self.accepts.lock().expect("no panic holds it");
         Box::pin(async move { accepts.map_err(|cause| fault(cause, clock.now())) })
@@ -297,9 +313,10 @@ impl Collector for Fake {
     fn preflight<'a>(
         &'a self,
         _: &'a Target,
-        _: &'a Credential,
-        _: &'a dyn Clock,
+        credential: &'a Credential,
+        clock: &'a dyn Clock,
     ) -> BoxFuture<'a, Result<Preflight, Fault>> {
+        self.tell(credential, clock);
         self.preflights.fetch_add(1, Ordering::SeqCst);
         let missing = self.missing.lock().expect("no panic holds it").clone();
         let readiness =

@@ -108,6 +108,45 @@ async fn drain_hands_the_run_back_and_the_next_start_resumes_it() {
     handle.drain().await;
 }
 
+/// Begins a run that is told to come back two hours later and does not end; when that is over.
+async fn told_in_the_middle(world: &World) -> model::time::Timestamp {
+    let gated = Answer::Gated(Arc::default(), Box::new(Answer::Open(&[])));
+    let wait = Duration::hours(2);
+    world.fake.answer([Answer::Told(wait, Box::new(gated)), Answer::Open(&[])]);
+    collect::Clock::now(&*world.clock) + wait
+}
+
+#[tokio::test]
+async fn what_a_cancelled_run_was_told_holds_for_the_next() {
+    let world = World::config_only().await;
+    let over = told_in_the_middle(&world).await;
+    let handle = start(&world).await;
+    world.fake.begun.notified().await;
+    let now = collect::Clock::now(&*world.clock);
+    let cancelled =
+        scans::cancel(&world.db, &world.id, ScanKind::Config, now, now, entry("scan.cancel")).await;
+    assert!(cancelled.expect("onboarded"));
+    until(&world, "cancelled", || async { world.scan(ScanKind::Config).await.open.is_none() }).await;
+    assert_eq!(world.standing().await.instance.blocked_until, Some(over));
+    handle.drain().await;
+}
+
+#[tokio::test]
+async fn what_a_drained_run_was_told_holds_when_it_goes_on() {
+    let world = World::config_only().await;
+    let over = told_in_the_middle(&world).await;
+    let handle = start(&world).await;
+    world.fake.begun.notified().await;
+    tokio::time::timeout(PATIENCE, handle.drain()).await.expect("a drain ends");
+    assert_eq!(world.standing().await.instance.blocked_until, Some(over));
+    let handle = start(&world).await;
+    let waits =
+        async || world.scan(ScanKind::Config).await.open.and_then(|open| open.waiting_until) == Some(over);
+    until(&world, "it waits", waits).await;
+    assert_eq!(world.fake.begun().len(), 1, "nothing was sent in between");
+    handle.drain().await;
+}
+
 #[tokio::test]
 async fn a_ticker_that_dies_is_noticed_and_can_still_be_drained() {
     let world = World::config_only().await;

@@ -167,9 +167,7 @@ impl Watch {
         }
         for (_, address, sight) in seen {
             match sight {
-                Sight::Began { .. } => by.reads = true,
-                // What a look at a credential is told is not kept: it is far from the next.
-                Sight::Later { until, truly } if by.reads => {
+                Sight::Later { until, truly } => {
                     let asked = self.asked.entry(address.clone()).or_default();
                     asked.push(Asked { by: by.id, until: *until, truly: *truly, known: None });
                 }
@@ -184,7 +182,7 @@ impl Watch {
                     })?;
                 }
                 Sight::Gave(page) => self.pages.entry(by.id).or_default().push(page.clone()),
-                Sight::Later { .. } | Sight::Tried { .. } => {}
+                Sight::Began { .. } | Sight::Tried { .. } => {}
             }
         }
         Ok(())

@@ -21,10 +21,10 @@ use super::check::Checked;
 use super::time::Dice;
 use super::vendors::{self, Mood};
 use super::wire;
-use super::work::{Labour, Task};
+use super::work::{Claimed, Labour, Task};
 use super::world::World;
 
-/// Each with how often it happens, beside the others.
+/// Each with how often it happens, beside the others, in a story of no temper.
 const EVENTS: [(&str, u64); 28] = [
     ("quiet", 20),
     ("vendor changes its mood", 14),
@@ -56,15 +56,53 @@ const EVENTS: [(&str, u64); 28] = [
     ("node misses changes", 4),
 ];
 
-/// The longest that a clock is wrong, mostly, and now and then.
+/// Without these, nothing that has gone wrong comes right again before the end.
+const MENDS: [&str; 6] = [
+    "quiet",
+    "credential is accepted",
+    "resume",
+    "scan is enabled",
+    "clock is set right",
+    "database recovers",
+];
+
+/// The longest that a clock is wrong, and in stories of leaps.
 const JUMP: Duration = Duration::hours(2);
-const LEAP: Duration = Duration::days(3);
+const LEAP: Duration = Duration::days(10);
+/// The longest time between two of several drains in a row.
+const SOON: Duration = Duration::minutes(3);
+
+/// What sort of time a story is. What needs three rare things in a row hardly ever comes about where everything happens as
+/// often as it does elsewhere; so each story is without some events and full of others.
+pub(super) struct Temper {
+    events: Vec<(&'static str, u64)>,
+    moods: Vec<Mood>,
+    /// The longest that a clock is wrong.
+    leap: Duration,
+}
+
+impl Temper {
+    pub(super) fn new(dice: &mut Dice, nodes: usize) -> Self {
+        let events = EVENTS.into_iter().map(|(name, lots)| match dice.roll(5) {
+            0 if !MENDS.contains(&name) => (name, 0),
+            1 => (name, lots * 6),
+            _ => (name, lots),
+        });
+        let events = events.collect();
+        let some = |dice: &mut Dice| (0..3).map(|_| dice.one_of(&vendors::MOODS)).collect();
+        let moods = if dice.once_in(2) { some(dice) } else { vendors::MOODS.to_vec() };
+        // Nodes whose clocks differ by days would not believe what the others have written.
+        let leap = if nodes == 1 && !dice.once_in(3) { LEAP } else { JUMP };
+        Self { events, moods, leap }
+    }
+}
 
 /// One of them, by the dice; which.
 pub(super) async fn event(world: &mut World) -> Checked<&'static str> {
     let shared = Arc::clone(&world.shared);
-    let mut lots = shared.dice().roll(EVENTS.iter().map(|(_, lots)| lots).sum());
-    let (name, _) = EVENTS
+    let events = world.temper.events.clone();
+    let mut lots = shared.dice().roll(events.iter().map(|(_, lots)| lots).sum());
+    let (name, _) = events
         .into_iter()
         .find(|(_, share)| match lots.checked_sub(*share) {
             None => true,
@@ -94,11 +132,10 @@ pub(super) async fn event(world: &mut World) -> Checked<&'static str> {
             world.pass(Duration::minutes(1)).await?;
             world.crash(n).await?;
         }
-        "process drains" => world.drain(n).await?,
+        "process drains" => drains(world, n).await?,
         "clock jumps" => {
             let mut dice = shared.dice();
-            // Nodes whose clocks differ by days would not believe what the others have written.
-            let most = if world.nodes.len() == 1 && dice.once_in(4) { LEAP } else { JUMP };
+            let most = if dice.once_in(2) { world.temper.leap } else { JUMP };
             let ahead = dice.upto(Duration(most.0 * 2)).0 - most.0;
             world.nodes[n].clock.skew.store(ahead, Ordering::SeqCst);
         }
@@ -110,6 +147,17 @@ pub(super) async fn event(world: &mut World) -> Checked<&'static str> {
         _ => people(world, name).await?,
     }
     Ok(name)
+}
+
+/// Once, or several times in a row, as when each new version is found wanting.
+async fn drains(world: &mut World, n: usize) -> Checked {
+    let times = if world.shared.dice().once_in(3) { 5 } else { 1 };
+    for _ in 0..times {
+        world.drain(n).await?;
+        let soon = world.shared.dice().upto(SOON);
+        world.pass(soon).await?;
+    }
+    Ok(())
 }
 
 /// From now on some connections fail, and some commits are not heard of.
@@ -158,9 +206,18 @@ async fn worker(world: &mut World, name: &str) -> Checked {
     Ok(())
 }
 
+/// The instance at which something happens: often one that is being scanned.
+fn whose(world: &World) -> usize {
+    let mut dice = world.shared.dice();
+    let held = world.labours.iter().filter_map(|labour| labour.held.as_ref());
+    let scanned = |held: &Claimed| world.fleet.iter().position(|(id, _)| *id == held.instance);
+    let scanned: Vec<usize> = held.filter_map(scanned).collect();
+    if scanned.is_empty() || dice.once_in(2) { dice.index(world.fleet.len()) } else { dice.one_of(&scanned) }
+}
+
 async fn people(world: &mut World, name: &str) -> Checked {
     let shared = Arc::clone(&world.shared);
-    let at = shared.dice().index(world.fleet.len());
+    let at = whose(world);
     let (id, named) = world.fleet[at].clone();
     let kind = if shared.dice().once_in(2) { ScanKind::Config } else { ScanKind::Accounts };
     // Operators sit at any node; the clock is that node's.
@@ -169,7 +226,7 @@ async fn people(world: &mut World, name: &str) -> Checked {
     let db = world.db.clone();
     match name {
         "vendor changes its mood" => {
-            let mood = vendors::mood(&mut shared.dice());
+            let mood = shared.dice().one_of(&world.temper.moods);
             world.vendors.tenancies().entry(address(&named)).and_modify(|t| t.mood = mood);
             return Ok(());
         }

@@ -14,7 +14,7 @@ use model::scan::{FailureCause, ScanKind};
 use model::time::{Duration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::time::{Dice, Shared};
+use super::time::Shared;
 use crate::collector::{self, Collector};
 
 /// Records of a page.
@@ -351,9 +351,4 @@ impl Collector for Vendors {
             self.engine.preflight(target, credential, clock).await
         })
     }
-}
-
-/// The dice of a mood that lasts.
-pub(super) fn mood(dice: &mut Dice) -> Mood {
-    dice.one_of(&MOODS)
 }

@@ -53,8 +53,6 @@ pub(super) struct Labour {
     pub(super) since: u64,
     /// The instance's facts when it began.
     pub(super) before: Option<InstanceFacts>,
-    /// Whether it reads an application; else it tries or looks at a credential.
-    pub(super) reads: bool,
     flag: Arc<Flag>,
 }
 
@@ -115,7 +113,6 @@ impl Labour {
             fuse: None,
             held: None,
             before: None,
-            reads: false,
             since: 0,
             flag,
         }

@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, watch};
 use super::super::fake::START;
 use super::super::world::catalog;
 use super::check::{Actor, Checked, Watch};
+use super::events::Temper;
 use super::time::{NodeClock, Seeded, Shared};
 use super::vendors::Vendors;
 use super::wire::Wire;
@@ -71,6 +72,7 @@ pub(super) struct World {
     pub(super) labours: Vec<Labour>,
     pub(super) watch: Watch,
     pub(super) counts: Counts,
+    pub(super) temper: Temper,
     /// Onboarded instances, with their names.
     pub(super) fleet: Vec<(InstanceId, String)>,
     catalog: Arc<Catalog>,
@@ -106,6 +108,7 @@ impl World {
             (catalog("src/tests/simulation/catalog"), Trust::new(&[]).expect("authorities"), outbound)
         });
         let vendors = Vendors::new(&shared, collector::Vendors(outbound.clone()));
+        let temper = Temper::new(&mut shared.dice(), nodes);
         let mut world = Self {
             shared,
             db,
@@ -115,6 +118,7 @@ impl World {
             labours: Vec::new(),
             watch: Watch::default(),
             counts: Counts::default(),
+            temper,
             fleet: Vec::new(),
             catalog: Arc::clone(catalog),
             trust: trust.clone(),
