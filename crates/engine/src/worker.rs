@@ -69,15 +69,17 @@ pub(crate) async fn scan(context: &Context, id: &InstanceId, kind: ScanKind) -> 
     ended
 }
 
-/// Closes the lease of a worker that has died: its run has failed, at the lease's end.
+/// Closes the lease of a worker that has died: its run has failed, at the lease's end, or now if a clock that ran ahead has
+/// put that off.
 pub(crate) async fn close_expired(context: &Context, held: &Held) -> Result<(), StoreError> {
     let row = match instances::get(&context.db, &held.instance).await {
         Err(StoreError::NotFound { .. }) => return Ok(()),
         row => row?,
     };
     let detail = "Parapet stopped in the middle of this run, by a crash, a loss of power or of its database";
-    let fault = unsent(FailureCause::Internal, detail, held.expires_at);
-    let unread = unread(context, &row.instance, held, fault, held.expires_at);
+    let at = held.expires_at.min(context.now());
+    let fault = unsent(FailureCause::Internal, detail, at);
+    let unread = unread(context, &row.instance, held, fault, at);
     tracing::warn!(instance = %held.instance, scan = %held.kind, run = %held.run, "closed the lease of a lost worker");
     commit(context, &row, held, unread).await.map(drop)
 }

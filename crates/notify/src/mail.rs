@@ -6,6 +6,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
 use model::time::Timestamp;
+use model::words::turns;
 use serde::{Deserialize, Serialize};
 
 use crate::Trouble;
@@ -95,11 +96,11 @@ fn one_line(text: &str) -> String {
 }
 
 /// A body is lines, whatever a tenant is called: a lone carriage return ends a line to some servers and not to others, and
-/// what one of them takes for the end of the mail must not be in a name.
+/// what one of them takes for the end of the mail must not be in a name. Nor does a name turn the words around it.
 fn lines(text: &str) -> String {
     text.replace("\r\n", "\n")
         .chars()
-        .map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c })
+        .map(|c| if (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c) { '\u{fffd}' } else { c })
         .collect()
 }
 
@@ -162,6 +163,12 @@ mod tests {
         };
         let sent = composed(&forged);
         assert!(!sent.replace("\r\n", "").contains(['\r', '\n', '\u{1b}']), "{sent:?}");
+    }
+
+    #[test]
+    fn no_name_turns_the_words_around_it() {
+        assert_eq!(lines("photo_\u{202e}gnp.exe\n"), "photo_\u{fffd}gnp.exe\n");
+        assert_eq!(one_line("photo_\u{2067}gnp.exe"), "photo_ gnp.exe");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::time::Timestamp;
+use model::words::turns;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::event::{Event, Level};
@@ -76,10 +77,15 @@ fn header(text: &str, longest: usize) -> String {
     if kept.is_empty() { "-".to_owned() } else { kept }
 }
 
-/// A parameter's value: three characters are escaped, control characters would split a line somewhere.
+/// Control characters would split a line somewhere, and what turns the direction of reading lets a name pose as another.
+fn readable(c: char) -> char {
+    if c.is_control() || turns(c) { ' ' } else { c }
+}
+
+/// A parameter's value: three characters are escaped.
 fn value(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300) {
+    for c in text.chars().map(readable).take(300) {
         if matches!(c, '"' | '\\' | ']') {
             out.push('\\');
         }
@@ -90,7 +96,7 @@ fn value(text: &str) -> String {
 
 /// One line, cut visibly where it is longer than receivers take.
 fn text(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = text.chars().map(readable).collect();
     if line.len() <= LONGEST {
         return line;
     }

@@ -4,7 +4,7 @@ use model::diagnosis::Warning;
 use model::health::{Enablement, FinishedRun, Lease, OpenRun, Progress, ScanFacts};
 use model::id::{InstanceId, RunId};
 use model::scan::ScanKind;
-use model::schedule::after_back_off;
+use model::schedule::{TOO_FAR_AHEAD, after_back_off};
 use model::time::{Duration, Timestamp};
 
 use crate::audit::{self, Entry};
@@ -76,7 +76,8 @@ statements! {
     EXPIRED = concat!(
         "SELECT ", held_columns!(), ", ",
         "(SELECT i.credential_version FROM instances i WHERE i.id = scans.instance_id) AS credential_version ",
-        "FROM scans WHERE lease_expires_at IS NOT NULL AND lease_expires_at <= $1 ORDER BY lease_expires_at"
+        "FROM scans WHERE lease_expires_at IS NOT NULL AND (lease_expires_at <= $1 OR lease_expires_at > $2) ",
+        "ORDER BY lease_expires_at"
     );
     CLOSE_ALL = "UPDATE scans SET lease_holder = NULL, lease_expires_at = NULL, progress = NULL, cancel_at = NULL, \
                  run_abandoned = run_abandoned + 1 WHERE lease_expires_at IS NOT NULL";
@@ -288,14 +289,15 @@ pub async fn release(db: &Db, held: &Held, how: Release) -> Result<bool, StoreEr
     Ok(released)
 }
 
-/// Leases that ended without a word from their worker, oldest first. The ticker closes each by committing a failed run
-/// (finished at the lease's end, cause internal).
+/// Leases that ended without a word from their worker, oldest first; also those that last longer than any can: a clock
+/// that ran days ahead gave them. The ticker closes each by committing a failed run (finished at the lease's end, cause
+/// internal).
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn expired(db: &Db, now: Timestamp) -> Result<Vec<Held>, StoreError> {
     let now = dialect::lease_clock(db, now).await?;
-    db.0.pool.rows(EXPIRED, args![now]).await?.iter().map(read_held).collect()
+    db.0.pool.rows(EXPIRED, args![now, now + TOO_FAR_AHEAD]).await?.iter().map(read_held).collect()
 }
 
 /// At start of the process that holds the SQLite lock: every lease is a dead process's, and is handed back as drained.

@@ -2,8 +2,10 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
+use http::StatusCode;
 use model::id::InstanceId;
 use model::view::{Actor, Shell};
+use model::words::turns;
 
 use crate::Web;
 use crate::error::Failure;
@@ -156,5 +158,15 @@ impl Chrome {
 
 /// A rendered page.
 pub(crate) fn show(page: &impl Template) -> Result<Response, Failure> {
-    Ok(Html(page.render()?).into_response())
+    show_as(StatusCode::OK, page)
+}
+
+/// A rendered page of this status. What turns the direction of reading is shown as something that cannot be shown, wherever it
+/// came from: each page goes through here.
+pub(crate) fn show_as(status: StatusCode, page: &impl Template) -> Result<Response, Failure> {
+    let mut text = page.render()?;
+    if text.contains(turns) {
+        text = text.replace(turns, "\u{fffd}");
+    }
+    Ok((status, Html(text)).into_response())
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use model::view::{Refusal, RefusalKind};
 use tracing::Instrument as _;
@@ -149,8 +149,8 @@ pub(crate) async fn explain(State(_web): State<Web>, request: Request, next: Nex
             sign_in: status == StatusCode::UNAUTHORIZED,
         };
         // When not even this can be rendered the plain status remains.
-        if let Ok(text) = page.render() {
-            response = (status, Html(text)).into_response();
+        if let Ok(shown) = crate::chrome::show_as(status, &page) {
+            response = shown;
         }
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {

@@ -10,7 +10,7 @@ use std::path::Path;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use model::diagnosis::{Fault, Rung};
-use model::words;
+use model::words::{self, turns};
 
 use crate::failure::Failure;
 
@@ -150,11 +150,6 @@ fn harmless(text: &str) -> String {
 /// One fact within a line: a name with a line end in it would look like a line of ours.
 pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
-}
-
-/// Characters that turn the direction of what follows them, beyond the name they stand in.
-const fn turns(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

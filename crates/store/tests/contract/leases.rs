@@ -112,6 +112,14 @@ on_both! {
         assert_eq!(facts.failures_in_a_row, 1);
     }
 
+    async fn a_lease_of_a_clock_that_ran_ahead_is_closed_when_it_is_set_right(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let ahead = min(1) + Duration::days(9);
+        let held = claim(&f.db, &id, CONFIG, ahead).await.unwrap();
+        assert!(scans::expired(&f.db, ahead).await.unwrap().is_empty());
+        assert_eq!(scans::expired(&f.db, min(2)).await.unwrap(), [held]);
+    }
+
     async fn a_request_during_a_run_outlives_its_commit(f: Fixture) {
         let id = onboard(&f.db, "a", &[CONFIG]).await;
         let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();

@@ -35,6 +35,7 @@ async fn hostile_text_stays_text_on_every_page() {
         assert!(!page.text.contains(HOSTILE), "{path} repeats hostile text unescaped");
         assert!(!page.text.contains("<img src=x"), "{path} has an element from hostile text");
         assert!(page.text.contains("img src=x"), "{path} shows no hostile text, so nothing was tried");
+        assert!(!page.text.contains('\u{202e}'), "{path} lets a name turn the direction of reading");
         // Unescaped quotes would tear attributes apart: the outline would find elements that overlap or do not end.
         outline(&page.text);
     }

@@ -377,7 +377,9 @@ impl Watch {
                 self.news(db, place, row, (old, new), given).await?;
             }
             Actor::Ticker { lease_now } => {
-                let expired = lease(old).is_some_and(|lease| lease.expires_at <= *lease_now);
+                let expired = lease(old).is_some_and(|lease| {
+                    lease.expires_at <= *lease_now || lease.expires_at > *lease_now + TOO_FAR_AHEAD
+                });
                 must(expired, Checker::LiveLeaseClosed, || {
                     format!("{place}: closed at {lease_now} though {:?}", lease(old))
                 })?;

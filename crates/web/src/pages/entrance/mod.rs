@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use askama::Template;
 use axum::Router;
 use axum::extract::{ConnectInfo, FromRequestParts as _, Query, Request, State};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::{StatusCode, header};
 use model::view::{Refusal, RefusalKind};
@@ -13,6 +13,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::Web;
 use crate::backend::SignedIn;
+use crate::chrome::show_as;
 use crate::error::Failure;
 use crate::form::{OpenForm, SignedForm};
 use crate::session::{self, Signed};
@@ -71,7 +72,7 @@ async fn render_sign_in(
         simulated: web.backend.shell().await.simulated,
         refusal,
     };
-    Ok((status, Html(page.render()?)).into_response())
+    show_as(status, &page)
 }
 
 async fn sign_in(
@@ -133,7 +134,7 @@ async fn set_up_page(State(web): State<Web>) -> Result<Response, Failure> {
 fn render_set_up(status: StatusCode, name: &str, refusal: Option<&Refusal>) -> Result<Response, Failure> {
     let page =
         SetUpPage { style: crate::assets::style(), favicon: crate::assets::favicon(None), name, refusal };
-    Ok((status, Html(page.render()?)).into_response())
+    show_as(status, &page)
 }
 
 async fn set_up(

@@ -3,14 +3,14 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 use model::id::DirectoryId;
 use model::view::{IdentityPage, ListInput, Refusal, RefusalKind};
 
 use crate::Web;
-use crate::chrome::{Chrome, Section};
+use crate::chrome::{Chrome, Section, show_as};
 use crate::error::Failure;
 use crate::form::{SignedForm, SignedUpload};
 use crate::render::{self, marks, time};
@@ -50,8 +50,7 @@ async fn render(
         chrome = chrome.live("/identity-providers".to_owned(), None).done(query);
     }
     let status = if refusal.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let text = Page { chrome, page: &page, input, refusal }.render()?;
-    Ok((status, Html(text)).into_response())
+    show_as(status, &Page { chrome, page: &page, input, refusal })
 }
 
 async fn page(

@@ -10,7 +10,7 @@ use model::view::{DestinationInput, DigestPreview, NotificationsPage, Refusal, R
 
 use crate::Web;
 use crate::backend::Secrets;
-use crate::chrome::{Chrome, Section, show};
+use crate::chrome::{Chrome, Section, show, show_as};
 use crate::error::Failure;
 use crate::form::{Fields, OpenForm, SignedForm};
 use crate::render::{self, marks, time};
@@ -71,8 +71,7 @@ async fn render(
     let page = web.backend.notifications(signed.actor()).await?;
     let chrome = Chrome::new(web, signed, Section::Notifications, "Notifications").await.done(query);
     let status = if refusal.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let text = Page { chrome, page: &page, adding: &input.kind, input, refusal }.render()?;
-    Ok((status, Html(text)).into_response())
+    show_as(status, &Page { chrome, page: &page, adding: &input.kind, input, refusal })
 }
 
 async fn page(

@@ -7,7 +7,7 @@ mod vendor;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 use model::id::{AppId, InstanceId};
@@ -20,7 +20,7 @@ use secrecy::SecretString;
 
 use crate::Web;
 use crate::backend::Secrets;
-use crate::chrome::{Chrome, Section, show};
+use crate::chrome::{Chrome, Section, show, show_as};
 use crate::error::Failure;
 use crate::form::{Fields, SignedForm};
 use crate::pages::application::address;
@@ -118,8 +118,7 @@ async fn show_form(
         page.refusal = refusal;
     }
     let chrome = Chrome::new(web, signed, Section::Applications, title).await;
-    let text = Form { chrome, page: &page, action: &subject.action() }.render()?;
-    Ok((status, Html(text)).into_response())
+    show_as(status, &Form { chrome, page: &page, action: &subject.action() })
 }
 
 async fn verify(web: &Web, mut form: SignedForm, subject: &Subject) -> Result<Response, Failure> {

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
 use model::id::AppId;
@@ -12,7 +12,7 @@ use model::view::{Refusal, RefusalKind, VendorReturnPage, VendorSignInPage};
 
 use super::{Subject, show_verified};
 use crate::Web;
-use crate::chrome::{Chrome, Section, show};
+use crate::chrome::{Chrome, Section, show, show_as};
 use crate::error::Failure;
 use crate::form::SignedForm;
 use crate::render::{self, marks, time};
@@ -82,8 +82,7 @@ async fn show_returned(
     let chrome = Chrome::new(web, signed, Section::Applications, title).await;
     let here = format!("/connect/{}", render::segment(&page.app.id));
     let action = subject(page).action();
-    let text = Returned { chrome, page, action: &action, here: &here, state, code, refusal }.render()?;
-    Ok((status, Html(text)).into_response())
+    show_as(status, &Returned { chrome, page, action: &action, here: &here, state, code, refusal })
 }
 
 /// What a vendor says in the address, made harmless.

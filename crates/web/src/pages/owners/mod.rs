@@ -3,14 +3,14 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 use model::id::OwnerId;
 use model::view::{OwnerInput, OwnersPage, Refusal, RefusalKind};
 
 use crate::Web;
-use crate::chrome::{Chrome, Section};
+use crate::chrome::{Chrome, Section, show_as};
 use crate::error::Failure;
 use crate::form::{Fields, SignedForm};
 use crate::render::{self, marks};
@@ -39,8 +39,7 @@ async fn render(
     let page = web.backend.owners(signed.actor()).await?;
     let chrome = Chrome::new(web, signed, Section::Owners, "Owners").await.done(query);
     let status = if refusal.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let text = Page { chrome, page: &page, input, refusal }.render()?;
-    Ok((status, Html(text)).into_response())
+    show_as(status, &Page { chrome, page: &page, input, refusal })
 }
 
 async fn page(
