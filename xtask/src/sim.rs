@@ -72,7 +72,7 @@ pub(crate) fn sim(arguments: &[String]) -> Result {
     if let Some(part) = &wanted.broken {
         return broken(&wanted, part, server.as_ref());
     }
-    let mut command = simulation(&tools::root(), server.as_ref());
+    let mut command = simulation(&tools::root(), &tools::target(), server.as_ref());
     for (name, value) in &wanted.told {
         command.env(format!("PARAPET_SIM_{name}"), value);
     }
@@ -80,15 +80,14 @@ pub(crate) fn sim(arguments: &[String]) -> Result {
 }
 
 /// The simulation of the sources in this folder.
-fn simulation(sources: &Path, server: Option<&Postgres>) -> Command {
+fn simulation(sources: &Path, target: &Path, server: Option<&Postgres>) -> Command {
     let mut command = Command::new("cargo");
     command
         .current_dir(sources)
         .args(["test", "--quiet", "--profile", "sim", "--package", "engine", "--lib", "--"])
         .args(["--ignored", "--exact", TEST, "--nocapture"])
         .env("CARGO_INCREMENTAL", "1")
-        // What ours rests on is the same for all sources, and is built once.
-        .env("CARGO_TARGET_DIR", tools::target());
+        .env("CARGO_TARGET_DIR", target);
     if let Some(server) = server {
         command.env("PARAPET_TEST_POSTGRES_URL", server.url()).env("PARAPET_SIM_DATABASE", "postgres");
     }
@@ -155,7 +154,8 @@ fn broken(wanted: &Wanted, part: &str, server: Option<&Postgres>) -> Result {
             let text = read(&copy.join(&change.file))?;
             write(&copy.join(&change.file), &without(change, &text)?)?;
         }
-        let mut command = simulation(&copy, server);
+        // A folder of its own: in one folder cargo takes what was built of the copy for what is built of the sources.
+        let mut command = simulation(&copy, &copy.join("target"), server);
         for (name, value) in &wanted.told {
             command.env(format!("PARAPET_SIM_{name}"), value);
         }

@@ -2,7 +2,7 @@
 
 use model::id::InstanceId;
 use model::scan::FailureCause;
-use model::schedule::try_at;
+use model::schedule::{try_at, vendor_wait};
 use model::time::Duration;
 use store::StoreError;
 use store::instances::{self, lift_suspension, take_try, tried_in_vain};
@@ -23,6 +23,10 @@ pub(crate) async fn try_suspended(context: &Context, id: &InstanceId) -> Result<
     let Some(before) = row.instance.facts.suspension.clone().filter(|s| try_at(s, now) <= now) else {
         return Ok(Ended::Nothing);
     };
+    // Whoever found this due may not have heard of it yet.
+    if row.instance.facts.paused.is_some() || vendor_wait(&row.instance.facts, now).is_some() {
+        return Ok(Ended::Nothing);
+    }
     let Some(app) = context.catalog.app(&row.instance.app) else { return Ok(Ended::Nothing) };
     let Some(taken) = take_try(&context.db, id, &before, now + TAKES).await? else {
         return Ok(Ended::Nothing);

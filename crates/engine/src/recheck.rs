@@ -2,6 +2,7 @@
 
 use model::health::Enablement;
 use model::id::InstanceId;
+use model::schedule::vendor_wait;
 use store::instances;
 use store::{StoreError, scans};
 
@@ -15,6 +16,11 @@ pub(crate) async fn recheck(context: &Context, id: &InstanceId) -> Result<Ended,
         Err(StoreError::NotFound { .. }) => return Ok(Ended::Nothing),
         row => row?,
     };
+    // Whoever found this due may not have heard of it yet.
+    let facts = &row.instance.facts;
+    if facts.paused.is_some() || facts.suspension.is_some() || vendor_wait(facts, context.now()).is_some() {
+        return Ok(Ended::Nothing);
+    }
     let Some(app) = context.catalog.app(&row.instance.app) else { return Ok(Ended::Nothing) };
     let contact = match context.contact(app, &row.instance).await? {
         Ok(contact) => contact,

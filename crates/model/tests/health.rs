@@ -252,3 +252,13 @@ fn overdue_begins_two_intervals_and_an_hour_after_the_last_finish() {
     assert_eq!(scan_status(&scan, &instance(), finished - Duration::hours(14)).title(), "Unhealthy");
     assert_eq!(scan_status(&scan, &instance(), Timestamp(0)).title(), "Unhealthy");
 }
+
+#[test]
+fn what_was_saved_while_a_clock_ran_ahead_makes_nothing_late() {
+    let scan = facts(ScanKind::Accounts, "S", Doing::Rest, false);
+    let finished = scan.last.as_ref().expect("one run").finished_at;
+    let scan = ScanFacts { watched_since: finished + Duration::days(9), ..scan };
+    let limit = finished + Duration::hours(13);
+    assert_eq!(scan_status(&scan, &instance(), limit).title(), "Up");
+    assert_eq!(scan_status(&scan, &instance(), limit + Duration(1)).title(), "Unhealthy");
+}

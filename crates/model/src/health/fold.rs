@@ -33,10 +33,13 @@ pub fn overdue_since(scan: &ScanFacts, instance: &InstanceFacts, now: Timestamp)
         return None;
     }
     let (from, allowed) = match &scan.last {
-        Some(last) => (
-            last.finished_at.max(scan.watched_since),
-            Duration(scan.interval.0.saturating_mul(2)) + Duration::hours(1),
-        ),
+        Some(last) => {
+            let allowed = Duration(scan.interval.0.saturating_mul(2)) + Duration::hours(1);
+            // An interval that was saved, or a pause that was lifted, while a clock ran far ahead excuses nothing, and
+            // does not make late what has run since.
+            let watched = Some(scan.watched_since).filter(|since| *since <= now + allowed);
+            (watched.map_or(last.finished_at, |since| last.finished_at.max(since)), allowed)
+        }
         None => (scan.watched_since, FIRST_RUN_WITHIN),
     };
     // A finish that lies as far in the future is a clock that was set back; it must not keep anything green.

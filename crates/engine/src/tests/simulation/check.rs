@@ -15,7 +15,8 @@ use store::instances::{self, InstanceWithScans};
 use store::{Cut, Db, StoreError, runs};
 
 use super::vendors::{Page, Sight};
-use super::work::{Claimed, Labour};
+use super::work::{Claimed, Labour, Task};
+use crate::due::Work;
 use news::Given;
 
 /// The promises that are watched.
@@ -207,23 +208,38 @@ impl Watch {
         // What became so since it was claimed it need not know.
         let claimed = by.held.as_ref().map(|held| &held.facts).or(by.before.as_ref());
         let both = |is: &dyn Fn(&InstanceFacts) -> bool| facts.is_some_and(is) && claimed.is_some_and(is);
+        let rests = |what: &str| {
+            must(!both(&|f| f.paused.is_some()), Checker::PausedRests, || {
+                format!("{what} was begun though it is paused")
+            })
+        };
+        let good = |what: &str| {
+            must(!both(&|f| f.suspension.is_some()), Checker::Suspended, || {
+                format!("{what} was begun with a suspended credential")
+            })
+        };
         for (_, address, sight) in seen {
             match sight {
                 Sight::Gave(_) | Sight::Asked { .. } | Sight::Later { .. } => {}
                 Sight::Began { kind, now } => {
-                    must(!both(&|f| f.suspension.is_some()), Checker::Suspended, || {
-                        format!("{kind} of {address} was begun with a suspended credential")
-                    })?;
-                    must(!both(&|f| f.paused.is_some()), Checker::PausedRests, || {
-                        format!("{kind} of {address} was begun though it is paused")
-                    })?;
+                    let what = format!("{kind} of {address}");
+                    good(&what)?;
+                    rests(&what)?;
                     let abandoned = by.held.as_ref().map_or(0, |held| held.abandoned);
                     must(abandoned < MAX_ABANDONED, Checker::AbandonedEnds, || {
                         format!("{kind} of {address} begins though it was handed back {abandoned} times")
                     })?;
                     self.leaves_alone(by, &address, now, [facts, claimed])?;
                 }
-                Sight::Tried { now } => self.leaves_alone(by, &address, now, [facts, claimed])?,
+                Sight::Tried { now } => {
+                    let what = format!("{:?} at {address}", by.task);
+                    rests(&what)?;
+                    // The one request that tries whether it is still refused is made.
+                    if matches!(by.task, Task::Work((_, Work::Recheck))) {
+                        good(&what)?;
+                    }
+                    self.leaves_alone(by, &address, now, [facts, claimed])?;
+                }
             }
         }
         Ok(())
