@@ -2,6 +2,7 @@
 
 use lettre::message::Mailbox;
 use model::time::Timestamp;
+use model::words::turns;
 use notify::event::{Event, Kind, Level, Subject};
 use notify::mail::Mail;
 
@@ -127,8 +128,9 @@ pub(crate) fn syslog(input: &[u8]) {
         let (parameters, text) = data(rest).unwrap_or_else(|| panic!("structured data: {message}"));
         assert!(text.starts_with(" \u{feff}"), "{message}");
         if let Some(subject) = event.applications.first() {
-            let shown =
-                |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+            let shown = |text: &str| {
+                text.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c }).take(300).collect()
+            };
             let wanted: [(&str, String); 3] = [
                 ("name", shown(&subject.name)),
                 ("product", shown(&subject.product)),

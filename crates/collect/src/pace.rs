@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use catalog::manifest::{ResetIs, Throttle};
 use http::HeaderMap;
 use model::diagnosis::Warning;
+use model::schedule::after_back_off;
 use model::time::{Duration, Timestamp};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -141,12 +142,12 @@ impl Pace {
     }
 
     /// Nothing may be sent until then.
-    pub(crate) fn block(&self, pools: &[Pool], until: Timestamp) {
-        self.back_off.told(until);
+    pub(crate) fn block(&self, pools: &[Pool], until: Timestamp, now: Timestamp) {
+        self.back_off.told(until, now);
         let mut state = self.state();
         for pool in pools {
             let at = &mut state.blocked[*pool as usize];
-            *at = (*at).max(Some(until));
+            *at = after_back_off(*at, Some(until), now);
         }
     }
 
@@ -163,7 +164,7 @@ impl Pace {
         if left == Some(0)
             && let Some(until) = resets_at
         {
-            self.block(&[pool], until);
+            self.block(&[pool], until, now);
         }
         if let (Some(limit), Some(left)) = (limit, left)
             && limit > 0

@@ -48,6 +48,17 @@ pub struct Preflight {
     pub requests: u32,
 }
 
+/// For somebody who waits for the answer; nothing is sent inside a back-off that the credential was told.
+fn opened<'a>(
+    outbound: &'a Outbound,
+    target: &'a Target,
+    credential: &'a Credential,
+    clock: &'a dyn Clock,
+) -> Result<Session<'a>, Box<Fault>> {
+    let now = clock.now();
+    Session::new(outbound, target, credential, clock, now + PATIENCE, credential.back_off.until(now))
+}
+
 /// See [`crate::authenticate`].
 pub(crate) async fn authenticate(
     outbound: &Outbound,
@@ -55,8 +66,7 @@ pub(crate) async fn authenticate(
     credential: &Credential,
     clock: &dyn Clock,
 ) -> Result<(), Fault> {
-    let deadline = clock.now() + PATIENCE;
-    let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
+    let session = opened(outbound, target, credential, clock).map_err(|f| *f)?;
     identify(&session).await.map(|_| ()).map_err(|halt| plain(halt, &session))
 }
 
@@ -67,8 +77,7 @@ pub(crate) async fn preflight(
     credential: &Credential,
     clock: &dyn Clock,
 ) -> Result<Preflight, Fault> {
-    let deadline = clock.now() + PATIENCE;
-    let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
+    let session = opened(outbound, target, credential, clock).map_err(|f| *f)?;
     match check(&session).await {
         Ok(preflight) => Ok(preflight),
         Err(halt) => Err(plain(halt, &session)),
@@ -107,9 +116,8 @@ pub(crate) async fn checkup(
     clock: &dyn Clock,
     kinds: &[ScanKind],
 ) -> Checkup {
-    let deadline = clock.now() + PATIENCE;
     let nothing = |fault| Checkup { preflight: None, fault: Some(fault), scans: Vec::new(), requests: 0 };
-    let session = match Session::new(outbound, target, credential, clock, deadline, None) {
+    let session = match opened(outbound, target, credential, clock) {
         Ok(session) => session,
         Err(fault) => return nothing(*fault),
     };

@@ -378,7 +378,7 @@ impl<'a> Session<'a> {
         };
         // However short the vendor says, a limit that holds for so many requests in a row is a long one.
         let until = if patient { until } else { until.max(now + UNTOLD_WAIT) };
-        self.pace.block(&pools, until);
+        self.pace.block(&pools, until, now);
         if until - now <= SHORT_WAIT && until < self.deadline {
             self.retries.fetch_add(1, Ordering::Relaxed);
             return Ok(());

@@ -6,7 +6,7 @@ mod signed_in;
 use std::sync::Arc;
 
 use catalog::App;
-use collect::{Clock, Credential, Origins, RENEWAL, Target};
+use collect::{BackOff, Clock, Credential, Origins, RENEWAL, Target};
 use model::diagnosis::{Fault, Rung};
 use model::health::InstanceFacts;
 use model::id::InstanceId;
@@ -36,21 +36,34 @@ impl Contact {
         }
     }
 
-    /// Keeps for the whole instance what the vendor asked of whoever used this, however that ended: a run that stores its
-    /// result does the same with it. Whether there was anything to keep.
+    /// [`keep_back_off`] of its credential.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn keep_back_off(&self, db: &Db, id: &InstanceId, now: Timestamp) -> Result<bool, StoreError> {
-        let Some(until) = self.credential.back_off.until(now) else { return Ok(false) };
-        let keep = |facts: &InstanceFacts| InstanceFacts {
-            blocked_until: after_back_off(facts.blocked_until, Some(until), now),
-            ..facts.clone()
-        };
-        match instances::update_facts(db, id, &keep).await {
-            Err(StoreError::NotFound { .. }) => Ok(false),
-            kept => kept.map(|_| true),
-        }
+    pub async fn keep_back_off(&self, db: &Db, id: &InstanceId, now: Timestamp) -> Result<(), StoreError> {
+        keep_back_off(&self.credential.back_off, db, id, now).await
+    }
+}
+
+/// Keeps for the whole instance what the vendor asked of whoever sent its credential, however that ended: a run that stores
+/// its result does the same with it.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn keep_back_off(
+    told: &BackOff,
+    db: &Db,
+    id: &InstanceId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(until) = told.until(now) else { return Ok(()) };
+    let keep = |facts: &InstanceFacts| InstanceFacts {
+        blocked_until: after_back_off(facts.blocked_until, Some(until), now),
+        ..facts.clone()
+    };
+    match instances::update_facts(db, id, &keep).await {
+        Err(StoreError::NotFound { .. }) => Ok(()),
+        kept => kept.map(drop),
     }
 }
 

@@ -29,12 +29,12 @@ pub(crate) async fn recheck(context: &Context, id: &InstanceId) -> Result<Ended,
     };
     let verified =
         context.collector.preflight(&contact.target, &contact.credential, context.clock.as_ref()).await;
-    let told = contact.keep_back_off(&context.db, id, context.now()).await?;
+    contact.keep_back_off(&context.db, id, context.now()).await?;
     let found = match verified {
         Ok(found) => found,
         Err(fault) => {
             tracing::info!(instance = %id, cause = %fault.cause, "permissions could not be checked again");
-            return Ok(if told { Ended::Done } else { Ended::Nothing });
+            return Ok(Ended::Nothing);
         }
     };
     if !instances::set_identity(&context.db, id, &found.identity).await? {

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use model::diagnosis::Fault;
 use model::id::InstanceId;
 use model::scan::{FailureCause, ScanKind};
-use model::schedule::{MAX_ABANDONED, RETRY_AFTER, due_at, run_allowance, vendor_wait};
+use model::schedule::{MAX_ABANDONED, RETRY_AFTER, due_at, is_over, run_allowance, vendor_wait};
 use model::time::Duration;
 use store::instances::{self, InstanceWithScans};
 use store::scans::{self, Claim, Held, Release};
@@ -124,11 +124,11 @@ impl Run<'_> {
                 format!("this run was handed back unfinished {} times, so it was given up", held.abandoned);
             return Some(unsent(FailureCause::Internal, detail, now));
         }
-        if now >= held.deadline && *waited {
+        if is_over(held.deadline, now) && *waited {
             let detail = "the vendor asked for a pause that lasted beyond the time this run had";
             return Some(unsent(FailureCause::Throttled, detail, now));
         }
-        if now >= held.deadline {
+        if is_over(held.deadline, now) {
             let detail = "this run was interrupted and not taken up again before its time was over";
             return Some(unsent(FailureCause::Internal, detail, now));
         }
@@ -158,10 +158,25 @@ impl Run<'_> {
         let Self { context, held, .. } = self;
         let request = self.request(row).await?;
         let read = self.collect(app, contact, request).await;
-        if !matches!(read, Ok(Ok(Collected::Waiting { .. } | Collected::Done(_)))) {
-            // Whatever was told is not part of what it read: nobody else would know.
+        // What it was told is stored with what it read; where nothing of that is stored, nobody else would know.
+        let stored = matches!(read, Ok(Ok(Collected::Waiting { .. } | Collected::Done(_))));
+        if !stored {
             contact.keep_back_off(&context.db, &held.instance, context.now()).await?;
         }
+        let ended = self.settle(row, read).await?;
+        if stored && ended == Ended::Nothing {
+            contact.keep_back_off(&context.db, &held.instance, context.now()).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Stores what came of reading, or hands it back.
+    async fn settle(
+        &self,
+        row: &InstanceWithScans,
+        read: Result<Result<Collected, String>, Stop>,
+    ) -> Result<Ended, StoreError> {
+        let Self { context, held, .. } = self;
         match read {
             Err(Stop::Lost) => Ok(Ended::Nothing),
             Err(Stop::Drained) => self.hand_back(Release::Drained).await,

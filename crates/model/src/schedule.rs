@@ -16,6 +16,8 @@ pub const RETRY_AFTER: Duration = Duration::minutes(15);
 pub const DOWN_WAIT: Duration = Duration::hours(1);
 /// A next run further ahead than this is a clock that was set back: it is due.
 pub const TOO_FAR_AHEAD: Duration = Duration::hours(25);
+/// No lease lasts longer, so one that would was given by a clock that ran ahead.
+pub const LONGEST_LEASE: Duration = Duration::hours(1);
 /// How often a worker may hand back a run (drain) before it has failed.
 pub const MAX_ABANDONED: u32 = 3;
 
@@ -45,6 +47,12 @@ pub const fn default_interval(kind: ScanKind) -> Duration {
 #[must_use]
 pub fn run_allowance(interval: Duration) -> Duration {
     Duration(interval.0.saturating_mul(2)).max(Duration::hours(3))
+}
+
+/// Whether a run's time is over at `now`; also that of a run whose end a clock that ran ahead put further off than any.
+#[must_use]
+pub fn is_over(deadline: Timestamp, now: Timestamp) -> bool {
+    now >= deadline || deadline > now + run_allowance(MAX_INTERVAL) + Duration::hours(1)
 }
 
 /// When the scan may start next, seen from `now`; a time that is not after `now` means "due". `None`: it does not run by
@@ -82,8 +90,9 @@ pub fn after_back_off(
     until: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let Some(until) = until else { return kept };
-    Some(kept.filter(|kept| *kept <= now + TOO_FAR_AHEAD).map_or(until, |kept| kept.max(until)))
+    let believed = |until: &Timestamp| *until <= now + TOO_FAR_AHEAD;
+    // What is not believed now must not come to be believed when its time draws near.
+    kept.filter(believed).max(until.filter(believed))
 }
 
 /// How a run ended, with what health keeps of it.
@@ -134,6 +143,8 @@ pub fn after_run(scan: &ScanFacts, instance: &InstanceFacts, finish: Finish, spr
         scan.failing_since.get_or_insert(at);
     }
     scan.last = Some(finish.run);
+    // What a clock that ran ahead had put later than this is not owed from then on.
+    scan.watched_since = scan.watched_since.min(at);
     scan.next_at = next_at(&scan, &instance, spread);
     if finish.sent {
         count_credential(&mut instance, outcome, at);
@@ -225,7 +236,7 @@ pub fn after_interval_saved(scan: &ScanFacts, interval: Duration, now: Timestamp
     if let Some(last) = &scan.last {
         scan.next_at = last.finished_at + scan.interval;
         // A shorter interval must not find the scan overdue for a time in which nobody asked for it.
-        scan.watched_since = scan.watched_since.max(now);
+        scan.watched_since = now;
     }
     scan
 }
@@ -233,5 +244,5 @@ pub fn after_interval_saved(scan: &ScanFacts, interval: Duration, now: Timestamp
 /// The facts after a pause was lifted: every enabled scan is due, and owes a run from now on only.
 #[must_use]
 pub fn after_resume(scan: &ScanFacts, now: Timestamp) -> ScanFacts {
-    ScanFacts { wanted_at: Some(now), watched_since: scan.watched_since.max(now), ..scan.clone() }
+    ScanFacts { wanted_at: Some(now), watched_since: now, ..scan.clone() }
 }

@@ -93,6 +93,11 @@ impl Watch {
     /// What is remembered after a look.
     #[must_use]
     pub fn see(mut self, sight: Sight, now: Timestamp) -> Self {
+        // What was seen while a clock ran ahead is not held up until then.
+        self.seen_since = self.seen_since.min(now);
+        self.told_since = self.told_since.min(now);
+        self.left_at = self.left_at.map(|at| at.min(now));
+        self.not_up_since = self.not_up_since.map(|at| at.min(now));
         let settled = sight.settled;
         if settled == SettledStatus::NoneYet {
             // Nothing can be said; nothing was said either.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use collect::Checkup;
 use contact::Contact;
-use model::health::Suspension;
+use model::health::{InstanceFacts, Suspension};
 use model::id::InstanceId;
 use model::scan::{FailureCause, ScanKind};
 use model::schedule::vendor_wait;
@@ -71,6 +71,13 @@ impl Checkups {
     }
 }
 
+/// The vendor asked to be left alone.
+pub(crate) fn leave_alone(facts: &InstanceFacts, now: Timestamp) -> Result<()> {
+    let Some(until) = vendor_wait(facts, now) else { return Ok(()) };
+    let at = model::words::plain_instant(until, now);
+    Err(conflict(format!("The vendor asked to be left alone until {at}."), "Check then."))
+}
+
 impl Ops {
     /// Climbs the ladder without a scan: for the settings page, which shows what was found. No fact of a scan changes. For a
     /// suspended credential it is the one cheap authentication request, and lifts the suspension when it succeeds.
@@ -91,10 +98,7 @@ impl Ops {
         let member = self.instance(id)?;
         let app = known_app(&member)?;
         let i = &member.row.instance;
-        if let Some(until) = vendor_wait(&i.facts, now) {
-            let at = model::words::plain_instant(until, now);
-            return Err(conflict(format!("The vendor asked to be left alone until {at}."), "Check then."));
-        }
+        leave_alone(&i.facts, now)?;
         let suspension = i.facts.suspension.clone();
         let pause = if suspension.is_some() { PAUSE_SUSPENDED } else { PAUSE };
         if let Err(at) = self.0.checkups.begin(id, pause, now) {

@@ -17,6 +17,7 @@ use serde_json::json;
 use store::instances::{self, NewCredential, NewInstance};
 use store::scans::ScanSetup;
 
+use crate::checkup::leave_alone;
 use crate::draft::Draft;
 use crate::fleet::Member;
 use crate::form::posts;
@@ -323,9 +324,12 @@ impl Ops {
             return Ok(());
         }
         let i = &member.row.instance;
+        leave_alone(&i.facts, self.now())?;
         let contact = contact::contact(self.db(), &app, i, &self.0.clock).await.map_err(from_store)?;
         let contact = contact.map_err(|fault| vendor(&fault, &app.manifest.name, self.now()))?;
-        let preflight = self.verify(contact.target.clone(), contact.credential.clone()).await?;
+        let verified = self.verify(contact.target.clone(), contact.credential.clone()).await;
+        contact.keep_back_off(self.db(), id, self.now()).await.map_err(from_store)?;
+        let preflight = verified?;
         let now = self.now();
         let found = preflight.readiness.iter().find(|r| r.kind == kind);
         let missing = match found {

@@ -91,7 +91,12 @@ impl Ops {
         kept: InMemory,
     ) -> Result<PreflightPage> {
         let credential = Credential::new(&*begun.auth, begun.secrets.clone()).kept_by(Arc::new(kept.clone()));
-        let preflight = self.verify(begun.target(app)?, credential).await?;
+        let told = Arc::clone(&credential.back_off);
+        let verified = self.verify(begun.target(app)?, credential).await;
+        if let Some(id) = &begun.instance {
+            contact::keep_back_off(&told, self.db(), id, self.now()).await.map_err(from_store)?;
+        }
+        let preflight = verified?;
         let member = begun.instance.as_ref().map(|id| self.instance(id)).transpose()?;
         if let Some(member) = &member {
             same_tenant(&preflight.identity, &member.row.instance.identity)?;

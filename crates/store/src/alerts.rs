@@ -23,7 +23,7 @@ statements! {
     TELL = "INSERT INTO told (what, at) VALUES ($1, $2) ON CONFLICT (what) DO NOTHING";
     LAST = "SELECT what, at FROM told WHERE what LIKE 'last:%'";
     REPEAT = "INSERT INTO told (what, at) VALUES ($1, $2) ON CONFLICT (what) DO UPDATE SET at = excluded.at \
-              WHERE told.at <= $3";
+              WHERE told.at <= $3 OR told.at > $4";
     FORGET = "DELETE FROM told WHERE at < $1";
     OPENED = "SELECT id, instance_id, kind, finished_at FROM runs WHERE finished_at >= $1 AND opened + reopened > 0 \
               ORDER BY finished_at, id";
@@ -57,7 +57,8 @@ pub struct Telling {
     pub watches: Vec<(InstanceId, Option<i64>, String)>,
     /// Things that are told once: refused when one of them was told.
     pub once: Vec<String>,
-    /// A sort of alert, and before when it must have been told last: refused when it was told later.
+    /// A sort of alert, and before when it must have been told last: refused when it was told later, but not
+    /// by a clock that ran ahead by as much.
     pub last: Option<(String, Timestamp)>,
     /// The messages.
     pub parcels: Vec<NewParcel>,
@@ -84,7 +85,7 @@ pub async fn tell(db: &Db, telling: &Telling, now: Timestamp) -> Result<bool, St
         }
     }
     if let Some((what, before)) = &telling.last
-        && tx.run(REPEAT, args![format!("last:{what}"), now, *before]).await? == 0
+        && tx.run(REPEAT, args![format!("last:{what}"), now, *before, now + (now - *before)]).await? == 0
     {
         return Ok(false);
     }

@@ -7,6 +7,7 @@ use model::digest::{Application, Changes, EXCEPTIONS_AHEAD, Ending, Recipient};
 use model::finding::Severity;
 use model::id::{InstanceId, OwnerId};
 use model::identity::Departed;
+use model::schedule::TOO_FAR_AHEAD;
 use model::time::{Duration, Timestamp};
 use model::view::SeverityCounts;
 
@@ -18,6 +19,8 @@ use crate::sql::{Row, args, statements};
 use crate::{instances, numbers, owners};
 
 statements! {
+    AHEAD = "SELECT recipient FROM digests WHERE made_at > $1 LIMIT 1";
+    FORGET = "DELETE FROM digests WHERE made_at > $1";
     LATEST = "SELECT d.recipient, d.day, d.until_at FROM digests d WHERE d.day = \
               (SELECT MAX(l.day) FROM digests l WHERE l.recipient = d.recipient)";
     MAKE = "INSERT INTO digests (recipient, day, made_at, until_at, subject, all_clear, mails) \
@@ -79,6 +82,22 @@ pub struct Made {
     pub all_clear: bool,
     /// Mails that went out with it; 0: its reader wants none on such a day.
     pub mails: u32,
+}
+
+/// Forgets the digests that were made while a clock ran far ahead: days that have not come are still owed theirs. How many
+/// there were.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forget_ahead(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
+    let far = now + TOO_FAR_AHEAD;
+    if db.0.pool.rows(AHEAD, args![far]).await?.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = db.0.pool.begin().await?;
+    let forgotten = tx.run(FORGET, args![far]).await?;
+    tx.commit().await?;
+    Ok(forgotten)
 }
 
 /// The latest digest of every recipient that ever had one.

@@ -2,7 +2,7 @@
 //! does. Delivery is at least once; order is kept within a lane.
 
 use model::delivery::TransportFacts;
-use model::schedule::TOO_FAR_AHEAD;
+use model::schedule::{LONGEST_LEASE, TOO_FAR_AHEAD};
 use model::time::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -24,23 +24,23 @@ statements! {
            attempts, fence) \
            SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), 'waiting', \
            CAST($8 AS BIGINT), 0, 0 FROM outbox";
-    // Only what stands first in its lane is due. What is to wait for longer than anything does was put off by a clock that
-    // ran ahead.
+    // Only what stands first in its lane is due. What is to wait, or is held, for longer than anything does was put off by a
+    // clock that ran ahead.
     DUE_AT = "SELECT DISTINCT o.destination FROM outbox o WHERE o.state = 'waiting' \
               AND (o.next_at <= $1 OR o.next_at > $3) \
-              AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $2) \
+              AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $2 OR o.lease_expires_at > $4) \
               AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.destination = o.destination AND e.lane = o.lane \
               AND e.state = 'waiting' AND (e.seq < o.seq OR (e.seq = o.seq AND e.id < o.id))) \
               AND NOT EXISTS (SELECT 1 FROM destinations d WHERE d.id = o.destination AND d.paused_at IS NOT NULL)";
     DUE = "SELECT o.id FROM outbox o WHERE o.destination = $3 AND o.state = 'waiting' \
            AND (o.next_at <= $1 OR o.next_at > $4) \
-           AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $2) \
+           AND (o.lease_expires_at IS NULL OR o.lease_expires_at <= $2 OR o.lease_expires_at > $5) \
            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.destination = o.destination AND e.lane = o.lane \
            AND e.state = 'waiting' AND (e.seq < o.seq OR (e.seq = o.seq AND e.id < o.id))) \
            ORDER BY o.next_at, o.seq LIMIT 5";
     CLAIM = concat!(
         "UPDATE outbox SET fence = fence + 1, lease_holder = $2, lease_expires_at = $4 WHERE id = $1 \
-         AND state = 'waiting' AND (lease_expires_at IS NULL OR lease_expires_at <= $3) RETURNING ",
+         AND state = 'waiting' AND (lease_expires_at IS NULL OR lease_expires_at <= $3 OR lease_expires_at > $5) RETURNING ",
         columns!()
     );
     SENT = "UPDATE outbox SET state = 'sent', attempts = attempts + 1, ended_at = $3, error = NULL, error_at = NULL, \
@@ -176,7 +176,7 @@ pub async fn add(db: &Db, parcels: &[NewParcel], now: Timestamp) -> Result<(), S
 pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<String>, StoreError> {
     let clock = dialect::lease_clock(db, now).await?;
     db.0.pool
-        .rows(DUE_AT, args![now, clock, now + TOO_FAR_AHEAD])
+        .rows(DUE_AT, args![now, clock, now + TOO_FAR_AHEAD, clock + LONGEST_LEASE])
         .await?
         .iter()
         .map(|r| r.get("destination"))
@@ -195,9 +195,11 @@ pub async fn claim(
     ttl: Duration,
 ) -> Result<Option<Parcel>, StoreError> {
     let clock = dialect::lease_clock(db, now).await?;
-    for row in db.0.pool.rows(DUE, args![now, clock, destination, now + TOO_FAR_AHEAD]).await? {
+    let (far, longest) = (now + TOO_FAR_AHEAD, clock + LONGEST_LEASE);
+    for row in db.0.pool.rows(DUE, args![now, clock, destination, far, longest]).await? {
         let mut tx = db.0.pool.begin().await?;
-        let taken = tx.row(CLAIM, args![row.get::<String>("id")?, holder, clock, clock + ttl]).await?;
+        let taken =
+            tx.row(CLAIM, args![row.get::<String>("id")?, holder, clock, clock + ttl, longest]).await?;
         tx.commit().await?;
         if let Some(row) = taken {
             return read(&row).map(Some);

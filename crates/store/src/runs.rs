@@ -8,7 +8,7 @@ use model::finding::{CheckResult, CheckTally, Drift, Outcome};
 use model::health::{InstanceFacts, ScanFacts};
 use model::id::{CheckId, FindingId, InstanceId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
-use model::schedule::{Finish, Spread, after_back_off, after_run};
+use model::schedule::{Finish, Spread, TOO_FAR_AHEAD, after_back_off, after_run};
 use model::time::{Duration, Timestamp};
 use model::value::Record;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub use log::{
 macro_rules! set_after_run {
     () => {
         "next_at = $5, last = $6, last_success_at = $7, failures_in_a_row = $8, retryable_partials = $9, \
-         failing_since = $10, warnings = $11, lease_holder = NULL, lease_expires_at = NULL, cancel_at = NULL, \
+         failing_since = $10, warnings = $11, watched_since = $12, lease_holder = NULL, lease_expires_at = NULL, cancel_at = NULL, \
          progress = NULL, run_id = NULL, run_started_at = NULL, run_deadline_at = NULL, run_waiting_until = NULL, \
          run_abandoned = 0, run_wanted = FALSE "
     };
@@ -48,9 +48,10 @@ statements! {
         "UPDATE scans SET ", set_after_run!(),
         "WHERE instance_id = $1 AND kind = $2 AND fence = $3 AND run_id = $4 AND lease_expires_at IS NOT NULL"
     );
-    // Without a lease: $3 is now, a request made until then is answered by this run; $4 is not used by the condition.
+    // Without a lease: $3 is now, a request made until then is answered by this run, and one that a clock put beyond $13; $4
+    // is not used by the condition.
     FINISH_UNSENT = concat!(
-        "UPDATE scans SET wanted_at = CASE WHEN wanted_at <= $3 THEN NULL ELSE wanted_at END, fence = fence + $4, ",
+        "UPDATE scans SET wanted_at = CASE WHEN wanted_at <= $3 OR wanted_at > $13 THEN NULL ELSE wanted_at END, fence = fence + $4, ",
         set_after_run!(),
         "WHERE instance_id = $1 AND kind = $2 AND enabled = TRUE AND lease_expires_at IS NULL"
     );
@@ -278,6 +279,8 @@ pub async fn record_unsent(
     let after = after_run(&scan, &facts, commit.finish.clone(), commit.spread);
     let mut args = args![instance, kind, now, 1i64];
     args.extend(after_args(&after.scan, commit.warnings)?);
+    let far = now + TOO_FAR_AHEAD;
+    args.extend(args![far]);
     if facts.paused.is_some() || tx.run(FINISH_UNSENT, args).await? == 0 {
         return Ok(false);
     }
@@ -294,7 +297,7 @@ pub async fn record_unsent(
         deadline: at,
         expires_at: at,
         abandoned: 0,
-        wanted: scan.wanted_at.is_some_and(|w| w <= now),
+        wanted: scan.wanted_at.is_some_and(|w| w <= now || w > far),
     };
     let change = FindingChange { results: &[], resolved: &[], stale: commit.stale, at };
     let changed = findings::apply(db, &mut tx, &held, &change).await?;
@@ -417,6 +420,7 @@ fn after_args(scan: &ScanFacts, warnings: &[Warning]) -> Result<Vec<Arg>, StoreE
         scan.retryable_partials_in_a_row,
         scan.failing_since,
         to_json(warnings)?,
+        scan.watched_since,
     ])
 }
 

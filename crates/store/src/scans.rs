@@ -4,7 +4,7 @@ use model::diagnosis::Warning;
 use model::health::{Enablement, FinishedRun, Lease, OpenRun, Progress, ScanFacts};
 use model::id::{InstanceId, RunId};
 use model::scan::ScanKind;
-use model::schedule::{TOO_FAR_AHEAD, after_back_off};
+use model::schedule::{LONGEST_LEASE, TOO_FAR_AHEAD, after_back_off};
 use model::time::{Duration, Timestamp};
 
 use crate::audit::{self, Entry};
@@ -48,8 +48,9 @@ statements! {
         "UPDATE scans SET fence = fence + 1, lease_holder = $3, lease_expires_at = $5, cancel_at = NULL, ",
         "progress = NULL, run_waiting_until = NULL, ",
         "run_wanted = CASE WHEN run_id IS NOT NULL AND run_wanted THEN TRUE \
-         WHEN wanted_at IS NOT NULL AND wanted_at <= $4 THEN TRUE ELSE FALSE END, ",
-        "wanted_at = CASE WHEN wanted_at <= $4 THEN NULL ELSE wanted_at END, ",
+         WHEN wanted_at IS NOT NULL AND (wanted_at <= $4 OR wanted_at > $8) THEN TRUE ELSE FALSE END, ",
+        // A request that a clock put far ahead is due, so it is answered too.
+        "wanted_at = CASE WHEN wanted_at <= $4 OR wanted_at > $8 THEN NULL ELSE wanted_at END, ",
         "run_abandoned = CASE WHEN run_id IS NULL THEN 0 ELSE run_abandoned END, ",
         "run_started_at = CASE WHEN run_id IS NULL THEN $4 ELSE run_started_at END, ",
         "run_deadline_at = CASE WHEN run_id IS NULL THEN $6 ELSE run_deadline_at END, ",
@@ -95,7 +96,7 @@ statements! {
                  run_waiting_until = NULL, run_abandoned = 0, run_wanted = FALSE WHERE instance_id = $1";
     WANT_ALL = "UPDATE scans SET wanted_at = $2, next_at = $2 WHERE instance_id = $1 AND enabled = TRUE";
     FORGET_WARNINGS = "UPDATE scans SET warnings = '[]' WHERE instance_id = $1";
-    WATCH_ALL = "UPDATE scans SET watched_since = $2 WHERE instance_id = $1 AND enabled = TRUE AND watched_since < $2";
+    WATCH_ALL = "UPDATE scans SET watched_since = $2 WHERE instance_id = $1 AND enabled = TRUE";
 }
 
 /// One supported scan of an instance.
@@ -215,7 +216,8 @@ pub async fn claim(db: &Db, claim: Claim<'_>) -> Result<Option<Held>, StoreError
         claim.now,
         lease_now + claim.ttl,
         claim.deadline,
-        db.new_id(claim.now)
+        db.new_id(claim.now),
+        claim.now + TOO_FAR_AHEAD
     ];
     let mut tx = db.0.pool.begin().await?;
     let held = tx.row(CLAIM, args).await?.as_ref().map(read_held).transpose()?;
@@ -297,7 +299,7 @@ pub async fn release(db: &Db, held: &Held, how: Release) -> Result<bool, StoreEr
 /// When the database cannot be read.
 pub async fn expired(db: &Db, now: Timestamp) -> Result<Vec<Held>, StoreError> {
     let now = dialect::lease_clock(db, now).await?;
-    db.0.pool.rows(EXPIRED, args![now, now + TOO_FAR_AHEAD]).await?.iter().map(read_held).collect()
+    db.0.pool.rows(EXPIRED, args![now, now + LONGEST_LEASE]).await?.iter().map(read_held).collect()
 }
 
 /// At start of the process that holds the SQLite lock: every lease is a dead process's, and is handed back as drained.

@@ -39,6 +39,12 @@ pub fn trouble(trouble: Option<Trouble>) {
     TROUBLE.set(trouble);
 }
 
+/// Whether they may fail.
+#[must_use]
+pub fn is_troubled() -> bool {
+    TROUBLE.with_borrow(Option::is_some)
+}
+
 /// From now on whoever is about to use a connection gives way to others as it says.
 pub fn turns(turns: Option<Turns>) {
     TURNS.set(turns);

@@ -161,12 +161,30 @@ pub(crate) fn show(page: &impl Template) -> Result<Response, Failure> {
     show_as(StatusCode::OK, page)
 }
 
-/// A rendered page of this status. What turns the direction of reading is shown as something that cannot be shown, wherever it
-/// came from: each page goes through here.
+/// A rendered page of this status: each goes through here.
 pub(crate) fn show_as(status: StatusCode, page: &impl Template) -> Result<Response, Failure> {
-    let mut text = page.render()?;
-    if text.contains(turns) {
-        text = text.replace(turns, "\u{fffd}");
+    Ok((status, Html(straight(page.render()?))).into_response())
+}
+
+/// What turns the direction of reading is shown as something that cannot be shown, wherever it came from. Within a tag, where
+/// nobody reads it and a form sends it back, it is written as a number.
+pub(crate) fn straight(html: String) -> String {
+    if !html.contains(turns) {
+        return html;
     }
-    Ok((status, Html(text)).into_response())
+    let mut within = false;
+    let mut out = String::with_capacity(html.len());
+    for c in html.chars() {
+        match c {
+            '<' => within = true,
+            '>' => within = false,
+            _ => {}
+        }
+        match c {
+            c if !turns(c) => out.push(c),
+            c if within => out.push_str(&format!("&#x{:x};", u32::from(c))),
+            _ => out.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    out
 }

@@ -109,7 +109,7 @@ impl Look<'_> {
                 .await?;
         }
         for (sort, group) in groups {
-            if last.get(&sort).is_none_or(|at| self.now - *at >= FOLD) {
+            if last.get(&sort).is_none_or(|at| (self.now - *at).0.abs() >= FOLD.0) {
                 self.tell_statuses(sort, group).await?;
             }
         }

@@ -148,7 +148,7 @@ impl Fake {
 
     fn tell(&self, credential: &Credential, clock: &dyn Clock) {
         if let Some(wait) = *self.asks.lock().expect("no panic holds it") {
-            credential.back_off.told(clock.now() + wait);
+            credential.back_off.told(clock.now() + wait, clock.now());
         }
     }
 
@@ -232,7 +232,7 @@ impl Collector for Fake {
         Box::pin(async move {
             let started_at = clock.now();
             if let Answer::Told(wait, then) = answer {
-                credential.back_off.told(started_at + wait);
+                credential.back_off.told(started_at + wait, started_at);
                 answer = *then;
             }
             if let Answer::Gated(gate, then) = answer {

@@ -2,6 +2,7 @@
 
 use super::{AppStatus, InstanceFacts, Mark, OpenRun, ScanFacts, ScanStatus, SettledStatus};
 use crate::scan::RunOutcome;
+use crate::schedule::is_over;
 use crate::time::{Duration, Timestamp};
 
 /// How long Parapet may take over a first run.
@@ -21,7 +22,7 @@ fn open_lease(scan: &ScanFacts) -> Option<&super::Lease> {
 #[must_use]
 pub fn is_waiting(scan: &ScanFacts, now: Timestamp) -> Option<Timestamp> {
     let OpenRun { deadline, waiting_until, lease, .. } = scan.open.as_ref()?;
-    waiting_until.filter(|_| lease.is_none() && now < *deadline)
+    waiting_until.filter(|_| lease.is_none() && !is_over(*deadline, now))
 }
 
 /// When the scan became overdue, if it is: it owes a finished run that Parapet has not completed in time, counted
@@ -35,9 +36,8 @@ pub fn overdue_since(scan: &ScanFacts, instance: &InstanceFacts, now: Timestamp)
     let (from, allowed) = match &scan.last {
         Some(last) => {
             let allowed = Duration(scan.interval.0.saturating_mul(2)) + Duration::hours(1);
-            // An interval that was saved, or a pause that was lifted, while a clock ran far ahead excuses nothing, and
-            // does not make late what has run since.
-            let watched = Some(scan.watched_since).filter(|since| *since <= now + allowed);
+            // An interval that was saved, or a pause that was lifted, while a clock ran ahead neither excuses nor makes late.
+            let watched = Some(scan.watched_since).filter(|since| *since <= now + Duration::hours(1));
             (watched.map_or(last.finished_at, |since| last.finished_at.max(since)), allowed)
         }
         None => (scan.watched_since, FIRST_RUN_WITHIN),

@@ -1,6 +1,7 @@
 //! The forms of events: JSON, Slack, mail.
 
 use askama::Template;
+use model::words::turns;
 use serde_json::{Value, json as object};
 
 use super::{Event, Level, Subject};
@@ -69,7 +70,7 @@ fn mrkdwn(text: &str) -> Value {
 fn escaped(text: &str, most: usize) -> String {
     let mut out = String::new();
     let mut left = most;
-    for c in text.chars() {
+    for c in text.chars().map(|c| if turns(c) { char::REPLACEMENT_CHARACTER } else { c }) {
         let written = match c {
             '&' => "&amp;",
             '<' => "&lt;",

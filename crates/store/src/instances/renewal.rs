@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::id::{AppId, InstanceId};
+use model::schedule::LONGEST_LEASE;
 use model::time::{Duration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -15,7 +16,7 @@ use crate::sql::{args, statements};
 statements! {
     TURN = "INSERT INTO renewals (instance_id, holder, expires_at) VALUES ($1, $2, $3) \
             ON CONFLICT (instance_id) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at \
-            WHERE renewals.expires_at <= $4";
+            WHERE renewals.expires_at <= $4 OR renewals.expires_at > $5";
     TURN_END = "DELETE FROM renewals WHERE instance_id = $1 AND holder = $2";
     TURNS_END = "DELETE FROM renewals";
     RENEWED_OF = "SELECT s.sealed, i.app FROM secrets s JOIN instances i ON i.id = s.instance_id \
@@ -52,7 +53,7 @@ pub async fn take_turn(
 ) -> Result<bool, StoreError> {
     let now = dialect::lease_clock(db, now).await?;
     let mut tx = db.0.pool.begin().await?;
-    let taken = tx.run(TURN, args![id, holder, now + ttl, now]).await? > 0;
+    let taken = tx.run(TURN, args![id, holder, now + ttl, now, now + LONGEST_LEASE]).await? > 0;
     tx.commit().await?;
     Ok(taken)
 }

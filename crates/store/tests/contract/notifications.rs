@@ -61,6 +61,9 @@ on_both! {
         assert_eq!((latest["o1"].day.as_str(), latest["o2"].day.as_str()), ("2026-11-27", "2026-11-26"));
         assert_eq!(digests::prune(&f.db, min(2)).await.unwrap(), 1, "each recipient's latest stays");
         assert_eq!(digests::latest(&f.db).await.unwrap(), latest);
+        assert_eq!(digests::forget_ahead(&f.db, T0).await.unwrap(), 0);
+        assert_eq!(digests::forget_ahead(&f.db, T0 - Duration::days(9)).await.unwrap(), 2);
+        assert!(digests::latest(&f.db).await.unwrap().is_empty(), "the clock ran ahead when they were made");
     }
 
     async fn a_lane_keeps_its_order_and_others_go_on(f: Fixture) {

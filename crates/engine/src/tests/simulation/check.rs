@@ -9,7 +9,7 @@ use std::fmt;
 use model::health::{InstanceFacts, Lease, ScanFacts};
 use model::id::{InstanceId, RunId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
-use model::schedule::{MAX_ABANDONED, TOO_FAR_AHEAD};
+use model::schedule::{LONGEST_LEASE, MAX_ABANDONED, TOO_FAR_AHEAD};
 use model::time::Timestamp;
 use store::instances::{self, InstanceWithScans};
 use store::{Cut, Db, StoreError, runs};
@@ -394,7 +394,7 @@ impl Watch {
             }
             Actor::Ticker { lease_now } => {
                 let expired = lease(old).is_some_and(|lease| {
-                    lease.expires_at <= *lease_now || lease.expires_at > *lease_now + TOO_FAR_AHEAD
+                    lease.expires_at <= *lease_now || lease.expires_at > *lease_now + LONGEST_LEASE
                 });
                 must(expired, Checker::LiveLeaseClosed, || {
                     format!("{place}: closed at {lease_now} though {:?}", lease(old))

@@ -95,6 +95,11 @@ impl Temper {
         let leap = if nodes == 1 && !dice.once_in(3) { LEAP } else { JUMP };
         Self { events, moods, leap }
     }
+
+    /// Whether clocks may be days wrong.
+    pub(super) fn leaps(&self) -> bool {
+        self.leap > JUMP
+    }
 }
 
 /// One of them, by the dice; which.

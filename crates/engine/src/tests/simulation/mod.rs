@@ -125,7 +125,12 @@ fn comes_up(world: &World) -> Checked {
             let status = scan_status(scan, facts, now);
             let rests = scan.open.is_none() && scan.wanted_at.is_none();
             must(status == ScanStatus::Up && rests, Checker::ComesUp, || {
-                format!("{} of {name} is {status}: {scan:?}", scan.kind)
+                let under_way: Vec<_> = world
+                    .labours
+                    .iter()
+                    .map(|labour| (&labour.task, &labour.held, labour.can_go_on()))
+                    .collect();
+                format!("{} of {name} is {status}: {scan:?}, under way: {under_way:?}", scan.kind)
             })?;
             // Also by its own clock's time: it was not read in a future that a clock has shown.
             let late = scan.interval + Spread(u16::MAX).of(scan.interval) + LATE;

@@ -425,7 +425,9 @@ impl World {
             Fruit::Looked(Err(_)) => self.nodes[n].look_at = now + AGAIN,
             Fruit::Worked(job, ended) => {
                 let node_now = self.nodes[n].clock.now();
-                self.watch.ended(labour.id, node_now, ended == crate::worker::Ended::Done);
+                // Whoever could use the database has stored what it was told, whatever else became of it.
+                let stored = ended == crate::worker::Ended::Done || !simulation::is_troubled();
+                self.watch.ended(labour.id, node_now, stored);
                 self.nodes[n].landed.push((job, ended));
             }
             Fruit::Told(Ok(destinations)) => {
@@ -486,8 +488,11 @@ impl World {
         self.crash(n).await
     }
 
-    /// A node misses what was changed until now.
+    /// A node misses what was changed until now. One alone hears of its own changes from itself.
     pub(super) async fn deafen(&mut self, n: usize) {
+        if !self.many {
+            return;
+        }
         self.nodes[n].ticker.lock().await.miss();
     }
 }

@@ -10,7 +10,7 @@ use model::view::{DestinationInput, DigestPreview, NotificationsPage, Refusal, R
 
 use crate::Web;
 use crate::backend::Secrets;
-use crate::chrome::{Chrome, Section, show, show_as};
+use crate::chrome::{Chrome, Section, show, show_as, straight};
 use crate::error::Failure;
 use crate::form::{Fields, OpenForm, SignedForm};
 use crate::render::{self, marks, time};
@@ -204,7 +204,7 @@ async fn preview_html(
 ) -> Result<Response, Failure> {
     let preview = web.backend.digest_preview(signed.actor(), whose(&query)).await?;
     let mail = preview.mail.ok_or(Failure::NotFound)?;
-    let mut response = Html(mail.html).into_response();
+    let mut response = Html(straight(mail.html)).into_response();
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MAIL_POLICY));
     Ok(response)
 }
