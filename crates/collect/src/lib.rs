@@ -24,6 +24,7 @@ pub mod outbound;
 mod pace;
 mod page;
 mod path;
+mod patience;
 mod place;
 mod preflight;
 mod progress;

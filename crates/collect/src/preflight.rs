@@ -10,7 +10,7 @@ use http::Method;
 use model::credential::{Identity, Readiness};
 use model::diagnosis::{Fault, Rung, Warning};
 use model::scan::{FailureCause, ScanKind};
-use model::time::{Duration, Timestamp};
+use model::time::Timestamp;
 use serde_json::Value as Json;
 
 use crate::answer::scalar;
@@ -21,6 +21,7 @@ use crate::fanout::{Sources, alternatives};
 use crate::listing::{End, Lister};
 use crate::outbound::Outbound;
 use crate::path::{Found, Path};
+use crate::patience::opened;
 use crate::place::address;
 use crate::progress::Quiet;
 use crate::session::Session;
@@ -28,8 +29,6 @@ use crate::sink::Sink;
 use crate::target::{Credential, Target};
 use crate::watch::instant;
 
-/// Somebody is waiting for the answer.
-pub(crate) const PATIENCE: Duration = Duration::minutes(2);
 /// Stands for the origin in a manifest's `tenant_uid` and `tenant_name`.
 const ORIGIN: &str = "@origin";
 
@@ -46,17 +45,6 @@ pub struct Preflight {
     pub warnings: Vec<Warning>,
     /// Requests it took.
     pub requests: u32,
-}
-
-/// For somebody who waits for the answer; nothing is sent inside a back-off that the credential was told.
-fn opened<'a>(
-    outbound: &'a Outbound,
-    target: &'a Target,
-    credential: &'a Credential,
-    clock: &'a dyn Clock,
-) -> Result<Session<'a>, Box<Fault>> {
-    let now = clock.now();
-    Session::new(outbound, target, credential, clock, now + PATIENCE, credential.back_off.until(now))
 }
 
 /// See [`crate::authenticate`].

@@ -48,8 +48,7 @@ statements! {
         "UPDATE scans SET ", set_after_run!(),
         "WHERE instance_id = $1 AND kind = $2 AND fence = $3 AND run_id = $4 AND lease_expires_at IS NOT NULL"
     );
-    // Without a lease: $3 is now, a request made until then is answered by this run, and one that a clock put beyond $13; $4
-    // is not used by the condition.
+    // Without a lease: requests until $3 (now), or put beyond $13 by a clock, are answered; $4 is not in the condition.
     FINISH_UNSENT = concat!(
         "UPDATE scans SET wanted_at = CASE WHEN wanted_at <= $3 OR wanted_at > $13 THEN NULL ELSE wanted_at END, fence = fence + $4, ",
         set_after_run!(),
@@ -279,8 +278,7 @@ pub async fn record_unsent(
     let after = after_run(&scan, &facts, commit.finish.clone(), commit.spread);
     let mut args = args![instance, kind, now, 1i64];
     args.extend(after_args(&after.scan, commit.warnings)?);
-    let far = now + TOO_FAR_AHEAD;
-    args.extend(args![far]);
+    args.extend(args![now + TOO_FAR_AHEAD]);
     if facts.paused.is_some() || tx.run(FINISH_UNSENT, args).await? == 0 {
         return Ok(false);
     }
@@ -297,7 +295,7 @@ pub async fn record_unsent(
         deadline: at,
         expires_at: at,
         abandoned: 0,
-        wanted: scan.wanted_at.is_some_and(|w| w <= now || w > far),
+        wanted: scan.wanted_at.is_some_and(|w| w <= now || w > now + TOO_FAR_AHEAD),
     };
     let change = FindingChange { results: &[], resolved: &[], stale: commit.stale, at };
     let changed = findings::apply(db, &mut tx, &held, &change).await?;
