@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use model::value::{Record, Shape, Type, Value};
-use model::words::turns;
+use model::words::acts;
 
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,7 +211,7 @@ const LETTERS: usize = 200;
 /// A vendor's text within a sentence. Control characters (a terminal obeys them) and marks that turn the direction of
 /// reading (they let a name pose as another) are replaced.
 fn one_line(text: &str) -> String {
-    let replaced = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || turns(c);
+    let replaced = |c: char| acts(c) || matches!(c, '\u{2028}' | '\u{2029}');
     let mut line: String = text
         .chars()
         .take(LETTERS)

@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::target::{Credential, Target};
 
 /// Somebody is waiting for the answer.
-pub(crate) const PATIENCE: Duration = Duration::minutes(2);
+const PATIENCE: Duration = Duration::minutes(2);
 
 /// For somebody who waits for the answer; nothing is sent inside a back-off that the credential was told.
 pub(crate) fn opened<'a>(

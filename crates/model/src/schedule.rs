@@ -49,6 +49,22 @@ pub fn run_allowance(interval: Duration) -> Duration {
     Duration(interval.0.saturating_mul(2)).max(Duration::hours(3))
 }
 
+/// Whether a time lies further ahead than any that is set: a clock that ran ahead set it.
+fn is_too_far(at: Timestamp, now: Timestamp) -> bool {
+    at > now + TOO_FAR_AHEAD
+}
+
+/// A time at which something is due, seen from `now`: what a clock put too far ahead is due.
+fn sane(at: Timestamp, now: Timestamp) -> Timestamp {
+    if is_too_far(at, now) { now } else { at }
+}
+
+/// Whether the request for a run that is kept is to be answered by one that begins at `now`.
+#[must_use]
+pub fn is_wanted(scan: &ScanFacts, now: Timestamp) -> bool {
+    scan.wanted_at.is_some_and(|at| sane(at, now) <= now)
+}
+
 /// Whether a run's time is over at `now`; also that of a run whose end a clock that ran ahead put further off than any.
 #[must_use]
 pub fn is_over(deadline: Timestamp, now: Timestamp) -> bool {
@@ -63,15 +79,16 @@ pub fn due_at(scan: &ScanFacts, instance: &InstanceFacts, now: Timestamp) -> Opt
     if instance.paused.is_some() || !scan.enablement.is_enabled() {
         return None;
     }
-    let sane = |at: Timestamp| if at > now + TOO_FAR_AHEAD { now } else { at };
     match &scan.open {
         Some(OpenRun { lease: Some(_), .. }) => None,
-        Some(OpenRun { waiting_until: Some(until), deadline, .. }) => Some(sane((*until).min(*deadline))),
+        Some(OpenRun { waiting_until: Some(until), deadline, .. }) => {
+            Some(sane((*until).min(*deadline), now))
+        }
         // Handed back by a drain: it goes on as soon as anybody can take it.
         Some(OpenRun { .. }) => Some(now),
         None => {
-            let paced = sane(scan.next_at);
-            Some(scan.wanted_at.map_or(paced, |wanted| sane(wanted).min(paced)))
+            let paced = sane(scan.next_at, now);
+            Some(scan.wanted_at.map_or(paced, |wanted| sane(wanted, now).min(paced)))
         }
     }
 }
@@ -79,7 +96,7 @@ pub fn due_at(scan: &ScanFacts, instance: &InstanceFacts, now: Timestamp) -> Opt
 /// The vendor's back-off that keeps a due scan from sending anything at `now`.
 #[must_use]
 pub fn vendor_wait(instance: &InstanceFacts, now: Timestamp) -> Option<Timestamp> {
-    instance.blocked_until.filter(|until| *until > now && *until <= now + TOO_FAR_AHEAD)
+    instance.blocked_until.filter(|until| *until > now && !is_too_far(*until, now))
 }
 
 /// The vendor's back-off after one until then was asked for at `now`: the later of this and the one that is kept. One that
@@ -90,7 +107,7 @@ pub fn after_back_off(
     until: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let believed = |until: &Timestamp| *until <= now + TOO_FAR_AHEAD;
+    let believed = |until: &Timestamp| !is_too_far(*until, now);
     // What is not believed now must not come to be believed when its time draws near.
     kept.filter(believed).max(until.filter(believed))
 }
@@ -210,7 +227,7 @@ pub const fn suspension_wait(tries: u32) -> Duration {
 /// When a suspended credential is tried next, seen from `now`: a time that a clock put too far ahead is due.
 #[must_use]
 pub fn try_at(suspension: &Suspension, now: Timestamp) -> Timestamp {
-    if suspension.next_try_at > now + TOO_FAR_AHEAD { now } else { suspension.next_try_at }
+    sane(suspension.next_try_at, now)
 }
 
 /// The suspension after its authentication request at `now` did not succeed. Only a refusal climbs the ladder; a vendor

@@ -14,7 +14,7 @@ mod warning;
 
 pub use app::{FleetCounts, fleet};
 pub use fault::{LadderRung, RungState, cause_says, fault_says, ladder, remedy};
-pub use marks::turns;
+pub use marks::{acts, turns};
 pub use scan::ScanWords;
 pub use sentence::{Part, Sentence};
 pub use times::{count, duration, list, plain_instant, relative, times};

@@ -7,8 +7,8 @@ use model::health::{InstanceFacts, Lease, OpenRun, Paused, Progress, ScanFacts, 
 use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::schedule::{
     After, Finish, MAX_INTERVAL, MIN_INTERVAL, RETRY_AFTER, Spread, TOO_FAR_AHEAD, after_accepted,
-    after_back_off, after_interval_saved, after_refused_try, after_resume, after_run, due_at, run_allowance,
-    try_at, vendor_wait,
+    after_back_off, after_interval_saved, after_refused_try, after_resume, after_run, due_at, is_over,
+    run_allowance, try_at, vendor_wait,
 };
 use model::time::{Duration, Timestamp};
 use proptest::prelude::*;
@@ -83,8 +83,17 @@ proptest! {
         // What is not believed hides no back-off that is asked for now.
         let until = NOW + Duration::hours(2);
         prop_assert_eq!(after_back_off(blocked.blocked_until, Some(until), NOW), Some(until));
+        prop_assert_eq!(after_back_off(Some(until), blocked.blocked_until, NOW), Some(until));
+        // Nor is it kept, to be believed when its time draws near.
+        prop_assert_eq!(after_back_off(blocked.blocked_until, None, NOW), None);
         let suspension = Suspension { since: NOW, tries: 2, next_try_at: NOW + Duration(ahead) };
         prop_assert_eq!(try_at(&suspension, NOW), NOW);
+    }
+
+    #[test]
+    fn an_end_that_a_clock_put_far_ahead_is_over(ahead in Duration::hours(49).0 + 1..Duration::days(4000).0) {
+        prop_assert!(is_over(NOW + Duration(ahead), NOW) && is_over(NOW, NOW));
+        prop_assert!(!is_over(NOW + run_allowance(MAX_INTERVAL), NOW));
     }
 
     #[test]

@@ -242,6 +242,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_clock_that_ran_ahead_saw_is_told_when_it_is_set_right() {
+        let sight = |settled| Sight { settled, failing_since: None, failures: 3 };
+        let watch = Watch::begin(sight(Up), m(0)).see(sight(Down), m(9 * 1440));
+        let watch = watch.see(sight(Down), m(10));
+        assert_eq!((watch.due(m(39)), watch.due(m(40)).map(|change| change.is)), (None, Some(Down)));
+    }
+
+    #[test]
     fn what_happened_while_parapet_was_away_counts_from_when_it_began() {
         let watch = Watch::begin(Sight { settled: Up, failing_since: None, failures: 0 }, m(0));
         let watch = watch.see(Sight { settled: Down, failing_since: Some(m(60)), failures: 4 }, m(120));

@@ -6,7 +6,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
 use model::time::Timestamp;
-use model::words::turns;
+use model::words::acts;
 use serde::{Deserialize, Serialize};
 
 use crate::Trouble;
@@ -100,7 +100,7 @@ fn one_line(text: &str) -> String {
 fn lines(text: &str) -> String {
     text.replace("\r\n", "\n")
         .chars()
-        .map(|c| if (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c) { '\u{fffd}' } else { c })
+        .map(|c| if acts(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c })
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! Connections, made by whoever calls the transports: every address passes the one filter, and time is bounded.
 
 use futures_util::future::BoxFuture;
-use model::words::turns;
+use model::words::acts;
 
 /// A connection.
 pub type Stream = tokio::net::TcpStream;
@@ -68,10 +68,8 @@ impl Trouble {
 
 /// One line of at most 300 characters: it may quote a server.
 pub(crate) fn clean(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control() || turns(c))
-        .filter(|w| !w.is_empty())
-        .collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || acts(c)).filter(|w| !w.is_empty()).collect();
     let line = words.join(" ");
     if line.chars().count() <= 300 { line } else { line.chars().take(299).chain(['\u{2026}']).collect() }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::time::Timestamp;
-use model::words::turns;
+use model::words::acts;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::event::{Event, Level};
@@ -79,7 +79,7 @@ fn header(text: &str, longest: usize) -> String {
 
 /// Control characters would split a line somewhere, and what turns the direction of reading lets a name pose as another.
 fn readable(c: char) -> char {
-    if c.is_control() || turns(c) { ' ' } else { c }
+    if acts(c) { ' ' } else { c }
 }
 
 /// A parameter's value: three characters are escaped.

@@ -8,7 +8,7 @@ use model::finding::{CheckResult, CheckTally, Drift, Outcome};
 use model::health::{InstanceFacts, ScanFacts};
 use model::id::{CheckId, FindingId, InstanceId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
-use model::schedule::{Finish, Spread, TOO_FAR_AHEAD, after_back_off, after_run};
+use model::schedule::{Finish, Spread, TOO_FAR_AHEAD, after_back_off, after_run, is_wanted};
 use model::time::{Duration, Timestamp};
 use model::value::Record;
 use serde::{Deserialize, Serialize};
@@ -36,9 +36,9 @@ pub use log::{
 macro_rules! set_after_run {
     () => {
         "next_at = $5, last = $6, last_success_at = $7, failures_in_a_row = $8, retryable_partials = $9, \
-         failing_since = $10, warnings = $11, watched_since = $12, lease_holder = NULL, lease_expires_at = NULL, cancel_at = NULL, \
-         progress = NULL, run_id = NULL, run_started_at = NULL, run_deadline_at = NULL, run_waiting_until = NULL, \
-         run_abandoned = 0, run_wanted = FALSE "
+         failing_since = $10, warnings = $11, watched_since = $12, lease_holder = NULL, lease_expires_at = NULL, \
+         cancel_at = NULL, progress = NULL, run_id = NULL, run_started_at = NULL, run_deadline_at = NULL, \
+         run_waiting_until = NULL, run_abandoned = 0, run_wanted = FALSE "
     };
 }
 
@@ -50,8 +50,8 @@ statements! {
     );
     // Without a lease: requests until $3 (now), or put beyond $13 by a clock, are answered; $4 is not in the condition.
     FINISH_UNSENT = concat!(
-        "UPDATE scans SET wanted_at = CASE WHEN wanted_at <= $3 OR wanted_at > $13 THEN NULL ELSE wanted_at END, fence = fence + $4, ",
-        set_after_run!(),
+        "UPDATE scans SET wanted_at = CASE WHEN wanted_at <= $3 OR wanted_at > $13 THEN NULL ELSE wanted_at END, ",
+        "fence = fence + $4, ", set_after_run!(),
         "WHERE instance_id = $1 AND kind = $2 AND enabled = TRUE AND lease_expires_at IS NULL"
     );
     INSERT = "INSERT INTO runs (id, instance_id, kind, outcome, cause, fault, gaps, warnings, started_at, finished_at, \
@@ -295,7 +295,7 @@ pub async fn record_unsent(
         deadline: at,
         expires_at: at,
         abandoned: 0,
-        wanted: scan.wanted_at.is_some_and(|w| w <= now || w > now + TOO_FAR_AHEAD),
+        wanted: is_wanted(&scan, now),
     };
     let change = FindingChange { results: &[], resolved: &[], stale: commit.stale, at };
     let changed = findings::apply(db, &mut tx, &held, &change).await?;

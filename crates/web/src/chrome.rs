@@ -188,3 +188,15 @@ pub(crate) fn straight(html: String) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_turns_is_seen_as_such_and_sent_back_as_it_was() {
+        let html = "<a title=\"x\u{202e}y\">x\u{202e}y</a>";
+        assert_eq!(straight(html.to_owned()), "<a title=\"x&#x202e;y\">x\u{fffd}y</a>");
+        assert_eq!(straight("<b>Zo\u{eb}</b>".to_owned()), "<b>Zo\u{eb}</b>");
+    }
+}

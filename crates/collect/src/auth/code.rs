@@ -16,7 +16,7 @@ use super::{MARGIN, bearer, broken, every_permission, unusable};
 use crate::ask::Halt;
 use crate::clock::Clock;
 use crate::outbound::Outbound;
-use crate::patience::PATIENCE;
+use crate::patience::opened;
 use crate::place::{Places, address, text};
 use crate::preflight::plain;
 use crate::renew::{Access, Renewal, Turn};
@@ -87,8 +87,7 @@ pub(crate) async fn sign_in(
     clock: &dyn Clock,
     sign_in: &SignIn,
 ) -> Result<Renewal, Fault> {
-    let deadline = clock.now() + PATIENCE;
-    let session = Session::new(outbound, target, credential, clock, deadline, None).map_err(|f| *f)?;
+    let session = opened(outbound, target, credential, clock).map_err(|f| *f)?;
     redeem(&session, sign_in).await.map_err(|halt| plain(halt, &session))
 }
 

@@ -72,35 +72,6 @@ async fn a_suspended_credential_is_not_sent_and_every_status_follows() {
 }
 
 #[tokio::test]
-async fn what_a_try_was_told_holds_for_the_next() {
-    let mut world = World::new().await;
-    world.fake.answer([Answer::Refused(FailureCause::Credentials)]);
-    *world.fake.accepts.lock().expect("nobody panicked") = Err(FailureCause::Throttled);
-    *world.fake.asks.lock().expect("nobody panicked") = Some(Duration::hours(3));
-    world.pass(Duration::hours(2)).await;
-    assert!(world.standing().await.instance.suspension.is_some());
-    assert_eq!(world.fake.tries.load(Ordering::SeqCst), 1);
-    world.pass(Duration::minutes(110)).await;
-    assert_eq!(world.fake.tries.load(Ordering::SeqCst), 1, "not by its own pace, but by the vendor's");
-    world.pass(Duration::hours(1)).await;
-    assert_eq!(world.fake.tries.load(Ordering::SeqCst), 2);
-}
-
-#[tokio::test]
-async fn what_a_look_at_permissions_was_told_holds_for_the_scans() {
-    let missing = vec!["people:read".to_owned()];
-    let mut world = World::with(Enablement::NotEnabled { missing, checked_at: START, offered: false }).await;
-    *world.fake.asks.lock().expect("nobody panicked") = Some(Duration::hours(4));
-    world.pass(Duration::hours(25)).await;
-    assert_eq!(world.fake.preflights.load(Ordering::SeqCst), 1);
-    let begun = world.fake.begun().len();
-    world.pass(Duration::minutes(170)).await;
-    assert_eq!(world.fake.begun().len(), begun, "until 28 h nothing is sent");
-    world.pass(Duration::hours(1)).await;
-    assert!(world.fake.begun().len() > begun, "then it goes on");
-}
-
-#[tokio::test]
 async fn scan_now_during_a_run_is_kept() {
     let world = World::config_only().await;
     let gate = Arc::new(Notify::new());

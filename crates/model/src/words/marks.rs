@@ -1,5 +1,11 @@
 //! Characters that do something instead of being read.
 
+/// Whether a character does something to whatever shows it: a control character, or one that [`turns`].
+#[must_use]
+pub fn acts(c: char) -> bool {
+    c.is_control() || turns(c)
+}
+
 /// Whether a character turns the direction of what follows it, beyond the name it stands in: with one of these a name poses as
 /// another (`photo_gnp.exe` reads `photo_exe.png`).
 ///

@@ -10,7 +10,7 @@ use std::path::Path;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use model::diagnosis::{Fault, Rung};
-use model::words::{self, turns};
+use model::words::{self, acts};
 
 use crate::failure::Failure;
 
@@ -143,13 +143,13 @@ pub(crate) fn table(header: &[&str]) -> Table {
 /// Text for a terminal: what a tenant wrote may hold escapes; they are shown, not obeyed. Nothing that is printed goes
 /// around this, whoever forgot [`clean`].
 fn harmless(text: &str) -> String {
-    let obeyed = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c);
+    let obeyed = |c: char| acts(c) && !matches!(c, '\n' | '\t');
     text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// One fact within a line: a name with a line end in it would look like a line of ours.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if acts(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn nothing_of_a_name_is_obeyed() {
         let name = "acme\u{1b}]0;owned\u{7}\u{9b}2J\r\n\u{25cf} succeeded\u{202e}";
-        assert!(!clean(name).contains(|c: char| c.is_control() || turns(c)), "{:?}", clean(name));
+        assert!(!clean(name).contains(acts), "{:?}", clean(name));
         assert_eq!(harmless("two\nlines\tand a \u{1b}[31mcolour"), "two\nlines\tand a \u{fffd}[31mcolour");
         assert_eq!(clean("Zo\u{eb} \u{5d0} \u{1f600}"), "Zo\u{eb} \u{5d0} \u{1f600}");
     }

@@ -120,6 +120,17 @@ on_both! {
         assert_eq!(scans::expired(&f.db, min(2)).await.unwrap(), [held]);
     }
 
+    async fn a_request_of_a_clock_that_ran_ahead_is_answered_once(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        assert!(scans::want(&f.db, &id, CONFIG, min(2) + Duration::days(9), None).await.unwrap());
+        runs::commit(&f.db, &held, nothing(&held, RunOutcome::Succeeded, min(3))).await.unwrap();
+        let held = claim(&f.db, &id, CONFIG, min(4)).await.unwrap();
+        assert!(held.wanted);
+        runs::commit(&f.db, &held, nothing(&held, RunOutcome::Succeeded, min(5))).await.unwrap();
+        assert_eq!(instances::get(&f.db, &id).await.unwrap().scans[0].facts.wanted_at, None);
+    }
+
     async fn a_request_during_a_run_outlives_its_commit(f: Fixture) {
         let id = onboard(&f.db, "a", &[CONFIG]).await;
         let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();

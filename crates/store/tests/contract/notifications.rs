@@ -66,6 +66,13 @@ on_both! {
         assert!(digests::latest(&f.db).await.unwrap().is_empty(), "the clock ran ahead when they were made");
     }
 
+    async fn what_a_clock_that_ran_ahead_has_claimed_is_free_when_it_is_set_right(f: Fixture) {
+        outbox::add(&f.db, &[parcel("a", "one")], min(0)).await.unwrap();
+        assert!(take(&f.db, 9 * 1440).await.is_some() && take(&f.db, 9 * 1440).await.is_none());
+        assert_eq!(outbox::due(&f.db, min(1)).await.unwrap(), ["mail"]);
+        assert!(take(&f.db, 1).await.is_some());
+    }
+
     async fn a_lane_keeps_its_order_and_others_go_on(f: Fixture) {
         outbox::add(&f.db, &[parcel("z", "one"), parcel("y", "one"), parcel("x", "two")], min(0)).await.unwrap();
         let first = take(&f.db, 0).await.expect("z");

@@ -140,6 +140,8 @@ on_both! {
         assert!(!take(&a, "four", 13).await.unwrap(), "its turn had gone to somebody else");
         instances::remove(&f.db, &a, min(14), audit("remove")).await.unwrap();
         assert!(take(&a, "five", 14).await.is_err(), "there is nothing to renew");
+        assert!(take(&b, "three", 9 * 1440).await.unwrap(), "by a clock that runs days ahead");
+        assert!(take(&b, "four", 15).await.unwrap(), "and is set right");
     }
 
     async fn a_draft_opens_only_where_it_belongs(f: Fixture) {

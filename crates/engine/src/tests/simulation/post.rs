@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::time::{Duration, Timestamp};
 use notify::due::Pace;
 use store::{digests, outbox};
 
@@ -11,9 +10,6 @@ use super::check::{Checked, Checker, must};
 use super::world::World;
 use crate::tell::Message;
 
-/// Two digests of a recipient's day that lie closer than this are one too many.
-const AGAIN: Duration = Duration::hours(12);
-
 /// What was seen of digests so far.
 #[derive(Default)]
 pub(super) struct Letters {
@@ -21,8 +17,8 @@ pub(super) struct Letters {
     made: BTreeMap<(String, String), u32>,
     /// Ids of mails, and the parcels that carry them.
     parcels: BTreeMap<String, BTreeSet<String>>,
-    /// When, by the clocks, the mails of a recipient's day were made, each with its id.
-    of_day: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    /// The id of the first mail for an address and day.
+    of_day: BTreeMap<String, String>,
 }
 
 impl Letters {
@@ -42,20 +38,12 @@ impl Letters {
                 format!("{} was put in {} times", mail.message_id, parcels.len())
             })?;
             // `digest.<day>.<recipient>.<instant>@<host>`
-            let of = mail
-                .message_id
-                .split('@')
-                .next()
-                .and_then(|id| id.rsplit_once('.'))
-                .map(|(of, _)| of.to_owned());
-            let of_day = self.of_day.entry(of.expect("a digest's id")).or_default();
+            let id = mail.message_id;
+            let of = id.split('@').next().and_then(|id| id.rsplit_once('.')).expect("a digest's id").0;
+            let first = self.of_day.entry(of.to_owned()).or_insert_with(|| id.clone());
             // A day that was told while a clock ran far ahead of it is told again.
-            let again = of_day
-                .iter()
-                .find(|(id, at)| **id != mail.message_id && (**at - mail.made_at).0.abs() < AGAIN.0);
-            let again = again.filter(|_| !world.temper.leaps());
-            must(again.is_none(), Checker::OneDigest, || format!("{} beside {again:?}", mail.message_id))?;
-            of_day.insert(mail.message_id.clone(), mail.made_at);
+            let once = *first == id || world.temper.leaps();
+            must(once, Checker::OneDigest, || format!("{id} beside {first}"))?;
         }
         Ok(())
     }
