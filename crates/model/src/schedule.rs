@@ -16,8 +16,8 @@ pub const RETRY_AFTER: Duration = Duration::minutes(15);
 pub const DOWN_WAIT: Duration = Duration::hours(1);
 /// A next run further ahead than this is a clock that was set back: it is due.
 pub const TOO_FAR_AHEAD: Duration = Duration::hours(25);
-/// No lease lasts longer, so one that would was given by a clock that ran ahead.
-pub const LONGEST_LEASE: Duration = Duration::hours(1);
+/// No lease lasts longer, by far, so one that would was given by a clock that ran ahead.
+pub const LONGEST_LEASE: Duration = Duration::hours(3);
 /// How often a worker may hand back a run (drain) before it has failed.
 pub const MAX_ABANDONED: u32 = 3;
 
