@@ -14,8 +14,8 @@ use model::view::{
 };
 use ops::{Config, FindingsFormat as Format, Ops, Secrets, command_line};
 use secrecy::{ExposeSecret as _, SecretString};
-use sim::Server;
 use sim::github::{GitHub, Plan, Token};
+use sim::{Fault, FaultRule, Server};
 use store::{Db, Options, SealingKey};
 
 #[path = "support/still.rs"]
@@ -314,6 +314,26 @@ async fn check_now_climbs_the_ladder_without_a_scan_and_not_too_often() {
     let again = bed.ops.check_now(&command_line(), &id).await.expect_err("too soon");
     assert_eq!(again.kind, RefusalKind::Conflict);
     assert_eq!(bed.actions().await.iter().filter(|a| *a == "checked").count(), 1);
+}
+
+#[tokio::test]
+async fn a_back_off_told_to_whoever_looks_or_signs_in_again_is_kept_for_the_scans() {
+    let bed = bed().await;
+    let id = bed.onboarded().await;
+    let told = async |retry_after| {
+        let fault = Fault::RateLimited { retry_after };
+        bed.acme.tenant().faults = vec![FaultRule { path_contains: String::new(), fault, times: None }];
+    };
+    let kept =
+        async || store::instances::get(&bed.db, &id).await.expect("there").instance.facts.blocked_until;
+    told(1800).await;
+    bed.ops.check_now(&command_line(), &id).await.expect("checked");
+    assert_eq!(kept().await, Some(NOW + Duration::minutes(30)));
+    // A new credential may come at any time; what it is told, if it is more, is kept as well.
+    told(7200).await;
+    let refused = bed.ops.reauthenticate_preflight(&command_line(), &id, input(), secret("second")).await;
+    refused.expect_err("it is told to wait");
+    assert_eq!(kept().await, Some(NOW + Duration::hours(2)));
 }
 
 #[tokio::test]

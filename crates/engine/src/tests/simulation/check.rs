@@ -14,6 +14,7 @@ use model::time::Timestamp;
 use store::instances::{self, InstanceWithScans};
 use store::{Cut, Db, StoreError, runs};
 
+use super::long::trace;
 use super::vendors::{Page, Sight};
 use super::work::{Claimed, Labour, Task};
 use crate::due::Work;
@@ -81,8 +82,8 @@ pub(super) fn must(holds: bool, checker: Checker, says: impl FnOnce() -> String)
 pub(super) enum Actor<'a> {
     /// A worker.
     Worker(&'a mut Labour),
-    /// A ticker, which closes what has expired by this clock.
-    Ticker { lease_now: Timestamp },
+    /// A ticker, which closes what has expired: by the clock of leases, which showed these times while it looked.
+    Ticker { earliest: Timestamp, latest: Timestamp },
     /// An operator, or a node that starts.
     Other,
 }
@@ -194,6 +195,14 @@ impl Watch {
         let pages = self.pages.remove(&by.id).unwrap_or_default();
         if let Some(held) = &by.held {
             let given = self.given.entry(held.run.clone()).or_default();
+            if !pages.is_empty() {
+                trace(|| {
+                    format!(
+                        "  {} of {:?}, run {}, lease {}, is given {pages:?}",
+                        held.kind, held.instance, held.run, held.fence
+                    )
+                });
+            }
             pages.into_iter().for_each(|page| given.take(page));
         }
     }
@@ -253,7 +262,8 @@ impl Watch {
         now: Timestamp,
         facts: [Option<&InstanceFacts>; 2],
     ) -> Checked {
-        let within = |until: Timestamp| within(until, now);
+        let (earliest, latest) = by.clock.unwrap_or((now, now));
+        let within = |until: Timestamp| [now, earliest, latest].into_iter().all(|now| within(until, now));
         let stored = facts.iter().all(|f| f.and_then(|f| f.blocked_until).is_some_and(within));
         let asked = self.asked.get(address).into_iter().flatten();
         // Whoever claimed before it was stored need not know.
@@ -367,6 +377,7 @@ impl Watch {
         let id = &row.instance.id;
         let last = new.last.as_ref().expect("a run was stored");
         let (run, outcome) = (last.run.clone(), last.outcome);
+        trace(|| format!("  {place}: the run {run} is stored, {outcome:?}: {:?}", last.fault));
         match actor {
             Actor::Worker(by) => {
                 // Claimed and stored within one step.
@@ -392,12 +403,12 @@ impl Watch {
                 self.pages.remove(&by.id).into_iter().flatten().for_each(|page| given.take(page));
                 self.news(db, place, row, (old, new), given).await?;
             }
-            Actor::Ticker { lease_now } => {
+            Actor::Ticker { earliest, latest } => {
                 let expired = lease(old).is_some_and(|lease| {
-                    lease.expires_at <= *lease_now || lease.expires_at > *lease_now + LONGEST_LEASE
+                    lease.expires_at <= *latest || lease.expires_at > *earliest + LONGEST_LEASE
                 });
                 must(expired, Checker::LiveLeaseClosed, || {
-                    format!("{place}: closed at {lease_now} though {:?}", lease(old))
+                    format!("{place}: closed at {latest} though {:?}", lease(old))
                 })?;
                 let closed = RunOutcome::Failed(FailureCause::Internal);
                 must(outcome == closed, Checker::LiveLeaseClosed, || format!("{place}: closed {outcome:?}"))?;

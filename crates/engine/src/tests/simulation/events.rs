@@ -69,6 +69,8 @@ const MENDS: [&str; 6] = [
 /// The longest that a clock is wrong, and in stories of leaps.
 const JUMP: Duration = Duration::hours(2);
 const LEAP: Duration = Duration::days(10);
+/// The longest that a clock is wrong which is right again by itself, as one is that a process finds wrong as it starts.
+const AWHILE: Duration = Duration::minutes(90);
 /// The longest time between two of several drains in a row.
 const SOON: Duration = Duration::minutes(3);
 
@@ -141,10 +143,11 @@ pub(super) async fn event(world: &mut World) -> Checked<&'static str> {
         "clock jumps" => {
             let mut dice = shared.dice();
             let most = if dice.once_in(2) { world.temper.leap } else { JUMP };
-            let ahead = dice.upto(Duration(most.0 * 2)).0 - most.0;
-            world.nodes[n].clock.skew.store(ahead, Ordering::SeqCst);
+            let ahead = Duration(dice.upto(Duration(most.0 * 2)).0 - most.0);
+            let length = dice.once_in(2).then(|| dice.upto(AWHILE));
+            world.nodes[n].clock.jumps(ahead, length);
         }
-        "clock is set right" => world.nodes[n].clock.skew.store(0, Ordering::SeqCst),
+        "clock is set right" => world.nodes[n].clock.is_right(),
         "database fails" => database_fails(world),
         "database recovers" => simulation::trouble(None),
         "mail server changes" => world.wire.set(wire::mood(&mut shared.dice())),
@@ -346,13 +349,16 @@ pub(super) async fn mend(world: &mut World) -> Checked {
     }
     for node in &mut world.nodes {
         node.frozen_until = None;
-        node.clock.skew.store(0, Ordering::SeqCst);
+        node.clock.is_right();
     }
     for labour in &mut world.labours {
         (labour.frozen_until, labour.fuse) = (None, None);
     }
     let now = world.shared.now();
-    for (id, _) in world.fleet.clone() {
+    // What runs is left alone: that it runs again must not be the doing of whoever resumes it.
+    let paused = |id: &InstanceId| world.watch.facts(id).is_none_or(|facts| facts.paused.is_some());
+    let rest: Vec<InstanceId> = world.fleet.iter().map(|(id, _)| id.clone()).filter(paused).collect();
+    for id in rest {
         instances::resume(&world.db, &id, now, entry("instance.resume")).await.expect("onboarded");
     }
     world.look_at_all().await?;

@@ -11,6 +11,7 @@ mod events;
 mod fleet;
 mod long;
 mod post;
+mod process;
 mod time;
 mod vendors;
 mod wire;

@@ -127,10 +127,37 @@ impl Shared {
 pub(super) struct NodeClock {
     pub(super) shared: Arc<Shared>,
     /// How far ahead it is.
-    pub(super) skew: AtomicI64,
+    skew: AtomicI64,
+    /// When it is right again by itself, in true time.
+    right_at: AtomicI64,
 }
 
+/// A clock that is right, or is wrong for good.
+const NEVER: i64 = i64::MAX;
+
 impl NodeClock {
+    pub(super) fn new(shared: &Arc<Shared>, ahead: Duration) -> Self {
+        Self { shared: Arc::clone(shared), skew: ahead.0.into(), right_at: NEVER.into() }
+    }
+
+    /// It goes so far ahead from now on: for so long, or until it is set right.
+    pub(super) fn jumps(&self, ahead: Duration, length: Option<Duration>) {
+        self.skew.store(ahead.0, Ordering::SeqCst);
+        let right_at = length.map_or(NEVER, |length| (self.shared.now() + length).0);
+        self.right_at.store(right_at, Ordering::SeqCst);
+    }
+
+    /// It shows the true time from now on.
+    pub(super) fn is_right(&self) {
+        self.jumps(Duration::ZERO, None);
+    }
+
+    /// When it is right again by itself.
+    pub(super) fn right_at(&self) -> Option<Timestamp> {
+        let at = self.right_at.load(Ordering::SeqCst);
+        (at != NEVER).then_some(Timestamp(at))
+    }
+
     pub(super) fn ahead(&self) -> Duration {
         Duration(self.skew.load(Ordering::SeqCst))
     }

@@ -95,6 +95,20 @@ pub(super) struct Page {
     pub(super) last: bool,
 }
 
+impl Page {
+    /// One that was asked for: whoever asks for what comes after has nothing after it.
+    fn asked(after: Option<String>) -> Self {
+        Self { after, records: Vec::new(), last: false }
+    }
+}
+
+/// The list that a scan is about, and the last record that whoever asks has of it.
+fn list_asked_for(question: &Question) -> Option<Option<String>> {
+    let after =
+        || question.url.query_pairs().find(|(name, _)| name == "after").map(|(_, id)| id.into_owned());
+    matches!(question.url.path(), "/doors" | "/people").then(after)
+}
+
 /// What a vendor saw.
 #[derive(Debug, Clone)]
 pub(super) enum Sight {
@@ -104,7 +118,7 @@ pub(super) enum Sight {
     Tried { now: Timestamp },
     /// A request came.
     Asked { now: Timestamp },
-    /// It was answered with a page.
+    /// It was for a page, or was answered with one.
     Gave(Page),
     /// It was answered that nothing may come until then: by the clock of the node that was told, and truly.
     Later { until: Timestamp, truly: Timestamp },
@@ -204,6 +218,10 @@ impl Vendors {
     async fn answer(&self, question: Question) -> Result<Told, Lost> {
         let address = question.url.origin().ascii_serialization();
         self.see(&address, Sight::Asked { now: self.shared.node_now() });
+        let after = list_asked_for(&question);
+        if let Some(after) = &after {
+            self.see(&address, Sight::Gave(Page::asked(after.clone())));
+        }
         let (answer, length) = self.plan(&self.tenancy(&address));
         let most = Duration::seconds(question.seconds.into());
         self.shared.sleep(length.min(most)).await;
@@ -223,7 +241,7 @@ impl Vendors {
                 }
                 Ok(told)
             }
-            answer => self.give(&address, &question, answer),
+            answer => self.give(&address, &question, after.flatten(), answer),
         }
     }
 
@@ -248,7 +266,13 @@ impl Vendors {
     }
 
     /// What is handed over, of what is true.
-    fn give(&self, address: &str, question: &Question, answer: Answer) -> Result<Told, Lost> {
+    fn give(
+        &self,
+        address: &str,
+        question: &Question,
+        after: Option<String>,
+        answer: Answer,
+    ) -> Result<Told, Lost> {
         let tenancy = self.tenancy(address);
         let (name, field, truth) = match question.url.path() {
             "/me" => return Ok(says(StatusCode::OK, &json!({"tenant": "t-1", "name": "Acme"}))),
@@ -259,8 +283,6 @@ impl Vendors {
             "/people" => ("people", "active", &tenancy.people),
             other => panic!("nothing in the manifest asks for {other}"),
         };
-        let after =
-            question.url.query_pairs().find(|(name, _)| name == "after").map(|(_, id)| id.into_owned());
         let mut left: Vec<(String, Option<bool>)> = truth
             .iter()
             .filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after))

@@ -68,7 +68,7 @@ impl Wire {
                 tokio::spawn(serve(stream, Arc::clone(&mails), mood));
             }
         });
-        let clock = NodeClock { shared: Arc::clone(shared), skew: 0.into() };
+        let clock = NodeClock::new(shared, Duration::ZERO);
         let (posts, busy) = (Mutex::default(), AtomicBool::new(false));
         Arc::new(Self { port, mood, taken, posts, busy, server, clock })
     }

@@ -53,6 +53,9 @@ pub(super) struct Labour {
     pub(super) since: u64,
     /// The instance's facts when it began.
     pub(super) before: Option<InstanceFacts>,
+    /// The earliest and the latest that its node's clock has shown while it was at work: whoever has asked a clock that is
+    /// set right a moment later cannot know.
+    pub(super) clock: Option<(Timestamp, Timestamp)>,
     flag: Arc<Flag>,
 }
 
@@ -114,8 +117,15 @@ impl Labour {
             held: None,
             before: None,
             since: 0,
+            clock: None,
             flag,
         }
+    }
+
+    /// Its node's clock shows this.
+    pub(super) fn shown(&mut self, now: Timestamp) {
+        let (earliest, latest) = self.clock.unwrap_or((now, now));
+        self.clock = Some((earliest.min(now), latest.max(now)));
     }
 
     /// Whatever it has in its hands is dropped.

@@ -1,7 +1,7 @@
 //! Nodes over one database, vendors, a mail server, and the time that passes for all of them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use catalog::Catalog;
@@ -10,7 +10,6 @@ use model::id::InstanceId;
 use model::time::{Duration, Timestamp};
 use notify::{Trust, smtp};
 use store::instances;
-use store::scans;
 use store::{Backend, Db, Options, SealingKey, simulation};
 use tokio::sync::{Mutex, watch};
 
@@ -46,8 +45,8 @@ static KEPT: OnceLock<(Arc<Catalog>, Trust, Outbound)> = OnceLock::new();
 /// One process.
 pub(super) struct Node {
     pub(super) clock: Arc<NodeClock>,
-    ticker: Arc<Mutex<Ticker>>,
-    drain: watch::Sender<bool>,
+    pub(super) ticker: Arc<Mutex<Ticker>>,
+    pub(super) drain: watch::Sender<bool>,
     teller: Arc<tell::Context>,
     look_at: Timestamp,
     tell_at: Timestamp,
@@ -80,7 +79,7 @@ pub(super) struct World {
     /// How many were ever onboarded.
     pub(super) named: u32,
     /// Several nodes, as on PostgreSQL: leases live by the database's clock.
-    many: bool,
+    pub(super) many: bool,
     /// Whether things go wrong still.
     pub(super) wrong: bool,
 }
@@ -136,11 +135,11 @@ impl World {
     }
 
     pub(super) fn clock(&self, ahead: Duration) -> Arc<NodeClock> {
-        Arc::new(NodeClock { shared: Arc::clone(&self.shared), skew: AtomicI64::new(ahead.0) })
+        Arc::new(NodeClock::new(&self.shared, ahead))
     }
 
     /// The clock that leases live by: the database's where there are several nodes, else the node's.
-    fn lease_now(&self) -> Timestamp {
+    pub(super) fn lease_now(&self) -> Timestamp {
         if self.many { self.shared.now() } else { self.nodes[0].clock.now() }
     }
 
@@ -237,9 +236,11 @@ impl World {
                 None => [node.look_at, node.tell_at],
             });
             let thaws = self.labours.iter().filter_map(|labour| labour.frozen_until);
-            next = nodes.chain(thaws).filter(|at| *at > now).fold(next, Timestamp::min);
+            let rights = self.nodes.iter().filter_map(|node| node.clock.right_at());
+            next = nodes.chain(thaws).chain(rights).filter(|at| *at > now).fold(next, Timestamp::min);
             self.shared.move_to(next);
             self.thaw();
+            self.set_right().await?;
         }
     }
 
@@ -316,7 +317,9 @@ impl World {
             simulation::set_lease_clock(Some(lease_now));
         }
         let mut labour = self.labours.swap_remove(at);
-        self.shared.ahead.store(self.nodes[labour.node].clock.ahead().0, Ordering::SeqCst);
+        let clock = &self.nodes[labour.node].clock;
+        labour.shown(clock.now());
+        self.shared.ahead.store(clock.ahead().0, Ordering::SeqCst);
         let commits = simulation::commits();
         let step = labour.step(&self.shared, &self.wire.busy).await;
         // A step that made nothing last has changed nothing.
@@ -348,7 +351,11 @@ impl World {
         let held_before = labour.held.is_some();
         let mut before = None;
         match &labour.task {
-            Task::Tick if changed => self.watch.look_at_all(&self.db, Actor::Ticker { lease_now }).await?,
+            Task::Tick if changed => {
+                let shown = labour.clock.filter(|_| !self.many);
+                let (earliest, latest) = shown.unwrap_or((lease_now, lease_now));
+                self.watch.look_at_all(&self.db, Actor::Ticker { earliest, latest }).await?;
+            }
             Task::Work((id, _)) => {
                 let id = id.clone();
                 before = self.watch.facts(&id).cloned();
@@ -448,51 +455,5 @@ impl World {
             Fruit::Told(Err(_)) => self.nodes[n].tell_at = now + AGAIN,
             Fruit::Sent => {}
         }
-    }
-
-    /// All work of a node dies; a new process takes its place, with the same clock.
-    pub(super) async fn crash(&mut self, n: usize) -> Checked {
-        let (dead, alive) = std::mem::take(&mut self.labours).into_iter().partition(|l| l.node == n);
-        self.labours = alive;
-        let mut dead: Vec<Labour> = dead;
-        dead.iter_mut().for_each(Labour::die);
-        for labour in dead {
-            self.buried(labour).await?;
-        }
-        self.restart(n).await
-    }
-
-    pub(super) async fn restart(&mut self, n: usize) -> Checked {
-        simulation::trouble(None);
-        if !self.many && self.db.backend() == Backend::Sqlite {
-            scans::close_all_at_start(&self.db).await.expect("the database answers a start");
-        }
-        let clock = Arc::clone(&self.nodes[n].clock);
-        self.nodes[n] = self.start(n, clock).await;
-        self.look_at_all().await
-    }
-
-    /// A node is told to stop, hands back what it holds, and starts again.
-    pub(super) async fn drain(&mut self, n: usize) -> Checked {
-        self.nodes[n].frozen_until = None;
-        simulation::trouble(None);
-        let _ = self.nodes[n].drain.send(true);
-        for labour in self.labours.iter_mut().filter(|labour| labour.node == n) {
-            (labour.frozen_until, labour.fuse) = (None, None);
-        }
-        let held: Vec<Claimed> =
-            self.labours.iter().filter(|l| l.node == n).filter_map(|l| l.held.clone()).collect();
-        self.pass(Duration::seconds(19)).await?;
-        self.watch.look_at_all(&self.db, Actor::Other).await?;
-        self.watch.drained(&held)?;
-        self.crash(n).await
-    }
-
-    /// A node misses what was changed until now. One alone hears of its own changes from itself.
-    pub(super) async fn deafen(&mut self, n: usize) {
-        if !self.many {
-            return;
-        }
-        self.nodes[n].ticker.lock().await.miss();
     }
 }

@@ -70,7 +70,9 @@ impl Watch {
                 }
                 for (bad, _) in given.records.iter().filter(|(_, is)| judged && **is == Some(false)) {
                     must(open.contains(bad), Checker::BadNewsIsTold, || {
-                        format!("{place}: {bad} stands open, and there is no finding")
+                        format!(
+                            "{place}: {bad} stands open, and there is no finding: {open:?}, given {given:?}"
+                        )
                     })?;
                 }
                 self.open.insert(id.clone(), open);
