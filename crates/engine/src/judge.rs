@@ -35,6 +35,8 @@ pub(crate) struct Unjudged {
     /// Set where nothing was read, for the reason that it names.
     pub(crate) fault: Option<Fault>,
     pub(crate) finished_at: Timestamp,
+    /// The end of the lease that is closed, where whoever held it has died.
+    pub(crate) lease_end: Option<Timestamp>,
 }
 
 /// The waits between attempts to store a run: a lease of the usual length lives longer than these together.
@@ -72,7 +74,14 @@ pub(crate) fn unread(
         warnings: Vec::new(),
         cost: Cost::default(),
     };
-    Unjudged { snapshot, sweeps: BTreeMap::new(), blocked_until: None, fault: Some(fault), finished_at }
+    Unjudged {
+        snapshot,
+        sweeps: BTreeMap::new(),
+        blocked_until: None,
+        fault: Some(fault),
+        finished_at,
+        lease_end: None,
+    }
 }
 
 /// Judges and stores. A lease that was lost meanwhile is no error: nothing was written, and whoever took it goes on.
@@ -120,7 +129,7 @@ pub(crate) async fn commit(
             }
             Err(StoreError::Stale) => {
                 // After a connection that was lost while committing it may be stored already.
-                tracing::info!(run = %held.run, "the lease has ended; nothing of this run is stored any more");
+                tracing::info!(run = %held.run, "the lease has ended, or was renewed by a worker that lives after all; nothing is stored");
                 return Ok(Ended::Nothing);
             }
             Err(error @ (StoreError::Unreachable { .. } | StoreError::DiskFull)) => {
@@ -253,6 +262,7 @@ async fn store(
     let commit = Commit {
         finish: Finish { run: finished, sent: snapshot.cost.requests > 0 },
         spread,
+        lease_end: run.lease_end,
         blocked_until: run.blocked_until,
         gaps: &gaps,
         warnings,

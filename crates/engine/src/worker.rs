@@ -80,8 +80,12 @@ pub(crate) async fn close_expired(context: &Context, held: &Held) -> Result<(), 
     let at = held.expires_at.min(context.now());
     let fault = unsent(FailureCause::Internal, detail, at);
     let unread = unread(context, &row.instance, held, fault, at);
-    tracing::warn!(instance = %held.instance, scan = %held.kind, run = %held.run, "closed the lease of a lost worker");
-    commit(context, &row, held, unread).await.map(drop)
+    if commit(context, &row, held, Unjudged { lease_end: Some(held.expires_at), ..unread }).await?
+        == Ended::Done
+    {
+        tracing::warn!(instance = %held.instance, scan = %held.kind, run = %held.run, "closed the lease of a lost worker");
+    }
+    Ok(())
 }
 
 struct Run<'a> {
@@ -196,10 +200,9 @@ impl Run<'_> {
             }
             Ok(Ok(Collected::Done(done))) => {
                 let Done { snapshot, sweeps, blocked_until } = *done;
-                let fault = None;
-                let finished_at = context.now();
-                commit(context, row, held, Unjudged { snapshot, sweeps, blocked_until, fault, finished_at })
-                    .await
+                let (fault, finished_at, lease_end) = (None, context.now(), None);
+                let read = Unjudged { snapshot, sweeps, blocked_until, fault, finished_at, lease_end };
+                commit(context, row, held, read).await
             }
         }
     }

@@ -1,17 +1,13 @@
 //! Finished runs: the one transaction that stores everything a run found, and the run log.
 
-use std::collections::BTreeSet;
-
-use model::dataset::{Cost, DatasetSnapshot};
-use model::diagnosis::{Fault, Warning};
+use model::dataset::DatasetSnapshot;
+use model::diagnosis::Warning;
 use model::finding::{CheckResult, CheckTally, Drift, Outcome};
 use model::health::{InstanceFacts, ScanFacts};
-use model::id::{CheckId, FindingId, InstanceId};
+use model::id::InstanceId;
 use model::scan::{FailureCause, RunOutcome, ScanKind};
-use model::schedule::{Finish, Spread, TOO_FAR_AHEAD, after_back_off, after_run, is_wanted};
+use model::schedule::{Finish, TOO_FAR_AHEAD, after_back_off, after_run, is_wanted};
 use model::time::{Duration, Timestamp};
-use model::value::Record;
-use serde::{Deserialize, Serialize};
 
 use crate::accounts::{self, Accounts};
 use crate::blob;
@@ -26,8 +22,10 @@ use crate::scans::{self, Held, fence};
 use crate::snapshots;
 use crate::sql::{Arg, Batch, Tx, args, statements, to_json};
 
+mod finished;
 pub(crate) mod log;
 
+pub use finished::{Commit, Committed, Gap, Subjects};
 pub use log::{
     Day, Filter, Run, Sum, Tally, days, get, lengths, log, outcomes, results, sums, tallies, tallies_of_check,
 };
@@ -43,10 +41,11 @@ macro_rules! set_after_run {
 }
 
 statements! {
-    // The fence is the condition: whoever lost the lease changes no row, and nothing else of the transaction is kept.
+    // The fence is the condition: whoever lost the lease changes no row, and nothing else of the transaction is kept. So is
+    // the lease's end ($13 to $14): whoever closes it for the dead has seen it, and it has not been renewed since.
     FINISH_HELD = concat!(
         "UPDATE scans SET ", set_after_run!(),
-        "WHERE instance_id = $1 AND kind = $2 AND fence = $3 AND run_id = $4 AND lease_expires_at IS NOT NULL"
+        "WHERE instance_id = $1 AND kind = $2 AND fence = $3 AND run_id = $4 AND lease_expires_at BETWEEN $13 AND $14"
     );
     // Without a lease: requests until $3 (now), or put beyond $13 by a clock, are answered; $4 is not in the condition.
     FINISH_UNSENT = concat!(
@@ -85,118 +84,11 @@ pub(crate) const DRIFT: Batch = Batch {
     tail: "",
 };
 
-/// A dataset that a run could not read, or not wholly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
-    /// The dataset.
-    pub dataset: String,
-    /// Its title.
-    pub title: String,
-    /// Whether the scan has no meaning without such datasets: then the run is partial or failed.
-    pub required: bool,
-    /// What ended it, where it was a fault.
-    pub fault: Option<Fault>,
-    /// Why, in a sentence.
-    pub reason: String,
-}
-
-/// The records of one scan's subject (accounts or plugins), in the canonical shape.
-#[derive(Debug, Clone, Copy)]
-pub struct Subjects<'a> {
-    /// What was read.
-    pub records: &'a [Record],
-    /// Whether these are all there are. Only then does absence mean gone.
-    pub complete: bool,
-}
-
-/// Everything a finished run leaves behind. The facts afterwards are computed within the transaction, from fresh ones
-/// ([`model::schedule::after_run`]); an interval or a request that came during the run stays.
-#[derive(Debug)]
-pub struct Commit<'a> {
-    /// How it ended.
-    pub finish: Finish,
-    /// Spreads the next start.
-    pub spread: Spread,
-    /// A vendor's back-off that is not over.
-    pub blocked_until: Option<Timestamp>,
-    /// What it could not read.
-    pub gaps: &'a [Gap],
-    /// What is not broken yet.
-    pub warnings: &'a [Warning],
-    /// What it spent.
-    pub cost: Cost,
-    /// Datasets that were read.
-    pub datasets_read: u32,
-    /// Datasets of this scan.
-    pub datasets_total: u32,
-    /// Outcomes of checks about records. Failures become or keep findings; inconclusive and not applicable ones (and
-    /// passes, where given) are kept as this scan's latest results.
-    pub results: &'a [CheckResult],
-    /// Outcomes per check. Replaces this scan's.
-    pub tallies: &'a [CheckTally],
-    /// Findings that passed or are gone, seen in a complete read.
-    pub resolved: &'a [FindingId],
-    /// Checks whose findings could not all be looked at: those neither in `results` nor in `resolved` become stale.
-    pub stale: &'a [CheckId],
-    /// Accounts, when this scan reads them; empty and incomplete when it could not. `None`: another kind of scan.
-    pub accounts: Option<Subjects<'a>>,
-    /// Plugins, likewise.
-    pub plugins: Option<Subjects<'a>>,
-    /// Values that changed.
-    pub drift: &'a [Drift],
-    /// Datasets read completely, kept for the next comparison. An emptiness noted before is forgotten for these.
-    pub snapshots: Vec<(&'a str, &'a DatasetSnapshot)>,
-    /// The manifest's revision, kept with the snapshots.
-    pub revision: u32,
-    /// Datasets that had 10 or more records and now none: noted with the time of the first such run.
-    pub shrunk: BTreeSet<String>,
-    /// What to keep of datasets with a `refresh` age: name and bytes, opaque.
-    pub sweeps: Vec<(String, Vec<u8>)>,
-}
-
-impl<'a> Commit<'a> {
-    /// A run that found nothing at all: failed, and these checks' findings are stale since.
-    #[must_use]
-    pub fn nothing(finish: Finish, spread: Spread, stale: &'a [CheckId]) -> Self {
-        Self {
-            finish,
-            spread,
-            blocked_until: None,
-            gaps: &[],
-            warnings: &[],
-            cost: Cost::default(),
-            datasets_read: 0,
-            datasets_total: 0,
-            results: &[],
-            tallies: &[],
-            resolved: &[],
-            stale,
-            accounts: None,
-            plugins: None,
-            drift: &[],
-            snapshots: Vec::new(),
-            revision: 0,
-            shrunk: BTreeSet::new(),
-            sweeps: Vec::new(),
-        }
-    }
-}
-
-/// What a commit changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Committed {
-    /// Findings that are new.
-    pub opened: u64,
-    /// Findings that were resolved and fail again.
-    pub reopened: u64,
-    /// Findings resolved.
-    pub resolved: u64,
-}
-
 /// Stores a finished run and ends its lease, all or nothing.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when the lease is no longer held or the credential was replaced: nothing is written.
+/// [`StoreError::Stale`] when the lease is no longer held, or was renewed by whom it is closed for, or the credential was
+/// replaced: nothing is written.
 /// [`StoreError::Unreadable`] when a record has no key, or `finish` is another run's.
 pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committed, StoreError> {
     if commit.finish.run.run != held.run {
@@ -223,6 +115,9 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
     let after = after_run(&scan, &facts, commit.finish.clone(), commit.spread);
     let mut args = fence(held);
     args.extend(after_args(&after.scan, commit.warnings)?);
+    let any = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+    let (from, to) = commit.lease_end.map_or(any, |end| (end, end));
+    args.extend(args![from, to]);
     if tx.run(FINISH_HELD, args).await? == 0 {
         return Err(StoreError::Stale);
     }

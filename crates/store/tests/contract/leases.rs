@@ -3,7 +3,8 @@ use model::scan::{FailureCause, RunOutcome, ScanKind};
 use model::time::{Duration, Timestamp};
 use store::checkpoints::{self, Part};
 use store::instances::{self, NewCredential};
-use store::scans::{self, Claim, Release, Renewed};
+use store::runs::Commit;
+use store::scans::{self, Claim, Held, Release, Renewed};
 use store::{Db, Options, StoreError, runs};
 
 use crate::support::*;
@@ -110,6 +111,25 @@ on_both! {
         let facts = instances::get(&f.db, &id).await.unwrap().scans[0].facts.clone();
         assert_eq!(facts.last.unwrap().finished_at, held.expires_at);
         assert_eq!(facts.failures_in_a_row, 1);
+    }
+
+    async fn a_lease_that_was_renewed_since_it_was_found_expired_is_not_closed(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let held = claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        let expired = scans::expired(&f.db, min(9)).await.unwrap();
+        // Its worker had stood still only.
+        let renewed = scans::renew(&f.db, &held, min(9), TTL, Progress::default()).await;
+        let Renewed::Held { expires_at } = renewed.unwrap() else { panic!("nobody has taken it") };
+        let closed = |held: &Held| Commit {
+            lease_end: Some(held.expires_at),
+            ..nothing(held, RunOutcome::Failed(FailureCause::Internal), held.expires_at)
+        };
+        let refused = runs::commit(&f.db, &expired[0], closed(&expired[0])).await;
+        assert!(matches!(refused, Err(StoreError::Stale)));
+        // It dies after all.
+        let expired = scans::expired(&f.db, min(20)).await.unwrap();
+        assert_eq!((expired.len(), expired[0].expires_at), (1, expires_at));
+        runs::commit(&f.db, &expired[0], closed(&expired[0])).await.unwrap();
     }
 
     async fn a_lease_of_a_clock_that_ran_ahead_is_closed_when_it_is_set_right(f: Fixture) {
