@@ -165,6 +165,27 @@ async fn down_is_told_once_it_has_held_and_so_is_the_recovery() {
 }
 
 #[tokio::test]
+async fn what_was_told_by_a_clock_days_ahead_silences_nothing_after_it() {
+    let mut world = World::config_only().await;
+    world.settle().await;
+    let server = Server::start().await;
+    let context = teller(&world, &server, "here", "one");
+    webhook(&world, Subscription::default()).await;
+    let days = Duration::days(9);
+    world.clock.advance(days);
+    pass(&mut world, &context, Duration::hours(1)).await;
+    for _ in 0..2 {
+        world.fake.answer([Answer::Refused(FailureCause::Remote)]);
+        pass(&mut world, &context, Duration::hours(5)).await;
+        world.fake.answer([Answer::Open(&[])]);
+        pass(&mut world, &context, Duration::hours(3)).await;
+        world.clock.advance(Duration(-days.0));
+    }
+    let told: Vec<String> = kinds(&server).into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(told, ["status_changed", "recovered", "status_changed", "recovered"]);
+}
+
+#[tokio::test]
 async fn a_short_episode_is_not_told() {
     let mut world = World::config_only().await;
     world.settle().await;

@@ -66,6 +66,9 @@ const MENDS: [&str; 6] = [
     "database recovers",
 ];
 
+/// After these another process takes the place of one.
+const ENDS: [&str; 3] = ["process dies", "process dies at a statement", "process drains"];
+
 /// The longest that a clock is wrong, and in stories of leaps.
 const JUMP: Duration = Duration::hours(2);
 const LEAP: Duration = Duration::days(10);
@@ -85,7 +88,10 @@ pub(super) struct Temper {
 
 impl Temper {
     pub(super) fn new(dice: &mut Dice, nodes: usize) -> Self {
+        // A process that starts finds the leases of the one before it; where none ends, nobody does.
+        let live = dice.once_in(3);
         let events = EVENTS.into_iter().map(|(name, lots)| match dice.roll(5) {
+            _ if live && ENDS.contains(&name) => (name, 0),
             0 if !MENDS.contains(&name) => (name, 0),
             1 => (name, lots * 6),
             _ => (name, lots),
