@@ -132,6 +132,23 @@ on_both! {
         runs::commit(&f.db, &expired[0], closed(&expired[0])).await.unwrap();
     }
 
+    async fn a_lease_closed_days_late_leaves_the_back_off_of_another_scan(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG, ScanKind::Accounts]).await;
+        claim(&f.db, &id, CONFIG, min(1)).await.unwrap();
+        let now = min(1) + Duration::days(6);
+        let other = claim(&f.db, &id, ScanKind::Accounts, now).await.unwrap();
+        let until = now + Duration::minutes(20);
+        let told = Release::Waiting { now, until, parts: Vec::new() };
+        assert!(scans::release(&f.db, &other, told).await.unwrap());
+        let dead = scans::expired(&f.db, now).await.unwrap();
+        let closed = Commit {
+            lease_end: Some(dead[0].expires_at),
+            ..nothing(&dead[0], RunOutcome::Failed(FailureCause::Internal), dead[0].expires_at)
+        };
+        runs::commit(&f.db, &dead[0], closed).await.unwrap();
+        assert_eq!(instances::get(&f.db, &id).await.unwrap().instance.facts.blocked_until, Some(until));
+    }
+
     async fn a_lease_of_a_clock_that_ran_ahead_is_closed_when_it_is_set_right(f: Fixture) {
         let id = onboard(&f.db, "a", &[CONFIG]).await;
         let ahead = min(1) + Duration::days(9);

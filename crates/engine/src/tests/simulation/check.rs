@@ -170,6 +170,7 @@ impl Watch {
         for (_, address, sight) in seen {
             match sight {
                 Sight::Later { until, truly } => {
+                    trace(|| format!("  {:?} is told by {address} to wait until {until}", by.task));
                     let asked = self.asked.entry(address.clone()).or_default();
                     asked.push(Asked { by: by.id, until: *until, truly: *truly, known: None });
                 }
@@ -313,6 +314,11 @@ impl Watch {
     async fn compare(&mut self, db: &Db, row: InstanceWithScans, actor: &mut Actor<'_>) -> Checked {
         let id = row.instance.id.clone();
         let before = self.rows.insert(id.clone(), row.clone());
+        let (blocked, was) =
+            (row.instance.facts.blocked_until, before.as_ref().map(|row| row.instance.facts.blocked_until));
+        if was != Some(blocked) {
+            trace(|| format!("  {} rests until {blocked:?}", row.instance.name));
+        }
         for scan in &row.scans {
             let new = &scan.facts;
             let old = before.as_ref().and_then(|row| row.scan(new.kind)).map(|scan| scan.facts.clone());

@@ -345,6 +345,25 @@ fn change(dice: &mut Dice, what: &mut std::collections::BTreeMap<String, bool>, 
     }
 }
 
+/// In stories of leaps the faults often cease just after a clock was days ahead, while whatever can be put off was: what it
+/// has put far off must not wait for that.
+pub(super) async fn leap_at_the_end(world: &mut World) -> Checked {
+    let shared = Arc::clone(&world.shared);
+    if !world.temper.leaps() || !shared.dice().once_in(2) {
+        return Ok(());
+    }
+    world.wire.set(wire::mood(&mut shared.dice()));
+    for tenancy in world.vendors.tenancies().values_mut() {
+        let mut dice = shared.dice();
+        (tenancy.revoked, tenancy.mood) = (dice.once_in(3), dice.one_of(&world.temper.moods));
+    }
+    for node in &world.nodes {
+        node.clock.jumps(shared.dice().upto(LEAP), None);
+    }
+    *world.counts.events.entry("a leap at the end").or_default() += 1;
+    world.pass(AWHILE).await
+}
+
 /// The faults cease: everything is well, and everybody sees to it.
 pub(super) async fn mend(world: &mut World) -> Checked {
     simulation::trouble(None);
