@@ -2,6 +2,7 @@
 //! the mail server took. No checker asks the code that it checks.
 
 mod news;
+mod rests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +10,7 @@ use std::fmt;
 use model::health::{InstanceFacts, Lease, ScanFacts};
 use model::id::{InstanceId, RunId};
 use model::scan::{FailureCause, RunOutcome, ScanKind};
-use model::schedule::{LONGEST_LEASE, MAX_ABANDONED, TOO_FAR_AHEAD};
+use model::schedule::{LONGEST_LEASE, MAX_ABANDONED};
 use model::time::Timestamp;
 use store::instances::{self, InstanceWithScans};
 use store::{Cut, Db, StoreError, runs};
@@ -19,6 +20,7 @@ use super::vendors::{Page, Sight};
 use super::work::{Claimed, Labour, Task};
 use crate::due::Work;
 use news::Given;
+use rests::{Asked, within};
 
 /// The promises that are watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,16 +106,6 @@ struct Fold {
     confirmed: bool,
 }
 
-/// A back-off that a vendor asked for.
-struct Asked {
-    by: u64,
-    until: Timestamp,
-    /// When it is over, whatever clocks say.
-    truly: Timestamp,
-    /// The step after which whoever was told had stored it.
-    known: Option<u64>,
-}
-
 /// What was seen so far.
 #[derive(Default)]
 pub(super) struct Watch {
@@ -136,11 +128,6 @@ pub(super) struct Watch {
 }
 
 const ALL: u32 = 200;
-
-/// Whether a wait until then is one now, and is believed.
-fn within(until: Timestamp, now: Timestamp) -> bool {
-    now < until && until <= now + TOO_FAR_AHEAD
-}
 
 fn lease(scan: &ScanFacts) -> Option<&Lease> {
     scan.open.as_ref().and_then(|open| open.lease.as_ref())
@@ -176,9 +163,10 @@ impl Watch {
                 }
                 Sight::Asked { now } => {
                     let asked = self.asked.entry(address.clone()).or_default();
-                    // What a clock has put too far off is not believed, and may be forgotten for what comes now.
-                    asked.retain(|asked| asked.until <= *now + TOO_FAR_AHEAD);
-                    let told = asked.iter().find(|asked| asked.by == by.id && within(asked.until, *now));
+                    // What a clock has put too far off is not believed, and what is over by one that runs ahead is over:
+                    // both may be forgotten for what comes now.
+                    asked.retain(|asked| within(asked.until, *now));
+                    let told = asked.iter().find(|asked| asked.by == by.id);
                     must(told.is_none(), Checker::BackOff, || {
                         let until = told.map(|asked| asked.until);
                         format!("a run asks {address} at {now} though it was told to wait until {until:?}")
@@ -253,37 +241,6 @@ impl Watch {
             }
         }
         Ok(())
-    }
-
-    /// Nothing is sent inside a back-off, by the vendor's memory and by the database's.
-    fn leaves_alone(
-        &self,
-        by: &Labour,
-        address: &str,
-        now: Timestamp,
-        facts: [Option<&InstanceFacts>; 2],
-    ) -> Checked {
-        let (earliest, latest) = by.clock.unwrap_or((now, now));
-        let within = |until: Timestamp| [now, earliest, latest].into_iter().all(|now| within(until, now));
-        let stored = facts.iter().all(|f| f.and_then(|f| f.blocked_until).is_some_and(within));
-        let asked = self.asked.get(address).into_iter().flatten();
-        // Whoever claimed before it was stored need not know.
-        let knows = |a: &&Asked| a.known.is_some_and(|known| known < by.since);
-        let told = asked.filter(knows).map(|a| a.until).filter(|until| within(*until)).max();
-        must(!stored && told.is_none(), Checker::BackOff, || {
-            format!("{:?} at {address} at {now}, told until {told:?}, stored: {stored}", by.task)
-        })
-    }
-
-    /// A worker has ended at this time of its clock, and has stored what it was told or not. What is over by then it need not
-    /// have stored.
-    pub(super) fn ended(&mut self, by: u64, now: Timestamp, stored: bool) {
-        for asked in self.asked.values_mut() {
-            asked.retain(|asked| asked.by != by || asked.until > now);
-            for own in asked.iter_mut().filter(|asked| asked.by == by) {
-                own.known = stored.then_some(self.steps);
-            }
-        }
     }
 
     /// Whoever acted may have changed anything.

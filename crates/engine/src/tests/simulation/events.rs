@@ -166,10 +166,28 @@ pub(super) async fn event(world: &mut World) -> Checked<&'static str> {
 /// Once, or several times in a row, as when each new version is found wanting.
 async fn drains(world: &mut World, n: usize) -> Checked {
     let times = if world.shared.dice().once_in(3) { 5 } else { 1 };
+    if world.shared.dice().once_in(2) {
+        until_one_waits(world, n).await?;
+    }
     for _ in 0..times {
         world.drain(n).await?;
         let soon = world.shared.dice().upto(SOON);
         world.pass(soon).await?;
+    }
+    Ok(())
+}
+
+/// Until a run of the node waits for its vendor, but not for long.
+async fn until_one_waits(world: &mut World, n: usize) -> Checked {
+    let throttles =
+        world.vendors.tenancies().values().any(|t| matches!(t.mood, Mood::Throttling | Mood::Mad));
+    let until = world.shared.now() + Duration::minutes(30);
+    let waits = |world: &World| {
+        let now = world.shared.now();
+        world.labours.iter().any(|labour| labour.node == n && world.watch.waits(labour.id, now))
+    };
+    while throttles && !waits(world) && world.shared.now() < until {
+        world.pass(Duration::seconds(20)).await?;
     }
     Ok(())
 }
