@@ -179,8 +179,8 @@ async fn drains(world: &mut World, n: usize) -> Checked {
 
 /// Until a run of the node waits for its vendor, but not for long.
 async fn until_one_waits(world: &mut World, n: usize) -> Checked {
-    let throttles =
-        world.vendors.tenancies().values().any(|t| matches!(t.mood, Mood::Throttling | Mood::Mad));
+    let throttles = |mood: Mood| matches!(mood, Mood::Throttling | Mood::Pausing | Mood::Mad);
+    let throttles = world.vendors.tenancies().values().any(|tenancy| throttles(tenancy.mood));
     let until = world.shared.now() + Duration::minutes(30);
     let waits = |world: &World| {
         let now = world.shared.now();

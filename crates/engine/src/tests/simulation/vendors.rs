@@ -22,6 +22,9 @@ const PAGE: usize = 4;
 /// Once in so many requests of a vendor that is [`Mood::Mad`] our own reading panics.
 const PANICS: u64 = 60;
 
+/// The longest that a run itself waits for a vendor.
+const SHORTLY: Duration = Duration::minutes(1);
+
 /// How a vendor behaves towards most requests; now and then each answers otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
@@ -30,6 +33,8 @@ pub(super) enum Mood {
     Refusing(FailureCause),
     /// "Come back later", long, short, and without saying when.
     Throttling,
+    /// "Come back in a minute", so that runs wait for it.
+    Pausing,
     /// It answers after minutes, sometimes too late.
     Slow,
     /// It does not answer in time.
@@ -46,7 +51,7 @@ pub(super) enum Mood {
     Mad,
 }
 
-pub(super) const MOODS: [Mood; 15] = [
+pub(super) const MOODS: [Mood; 16] = [
     Mood::Well,
     Mood::Well,
     Mood::Refusing(FailureCause::Remote),
@@ -54,6 +59,7 @@ pub(super) const MOODS: [Mood; 15] = [
     Mood::Refusing(FailureCause::Permission),
     Mood::Refusing(FailureCause::Unreachable),
     Mood::Throttling,
+    Mood::Pausing,
     Mood::Slow,
     Mood::Hanging,
     Mood::Partial,
@@ -191,7 +197,8 @@ impl Vendors {
             mood = dice.one_of(&MOODS);
         }
         let answer = match mood {
-            Mood::Well | Mood::Slow | Mood::Hanging | Mood::Mad => Answer::Whole,
+            Mood::Pausing if dice.once_in(2) => Answer::Later(Some(dice.upto(SHORTLY))),
+            Mood::Well | Mood::Pausing | Mood::Slow | Mood::Hanging | Mood::Mad => Answer::Whole,
             Mood::Refusing(cause) => Answer::Refused(cause),
             Mood::Throttling => match dice.roll(6) {
                 0 => Answer::Later(None),
