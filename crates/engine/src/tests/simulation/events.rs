@@ -379,7 +379,13 @@ pub(super) async fn leap_at_the_end(world: &mut World) -> Checked {
         node.clock.jumps(shared.dice().upto(LEAP), None);
     }
     *world.counts.events.entry("a leap at the end").or_default() += 1;
-    world.pass(AWHILE).await
+    for _ in 0..4 {
+        let time = shared.dice().upto(Duration(AWHILE.0 / 3));
+        world.pass(time).await?;
+        let button = shared.dice().one_of(&["interval", "pause", "resume", "scan now"]);
+        people(world, button).await?;
+    }
+    Ok(())
 }
 
 /// The faults cease: everything is well, and everybody sees to it.
