@@ -274,6 +274,9 @@ impl Watch {
         let (blocked, was) =
             (row.instance.facts.blocked_until, before.as_ref().map(|row| row.instance.facts.blocked_until));
         if was != Some(blocked) {
+            if let Actor::Worker(by) = actor {
+                self.forgets(&row.instance.name, by);
+            }
             trace(|| format!("  {} rests until {blocked:?}", row.instance.name));
         }
         for scan in &row.scans {

@@ -4,6 +4,7 @@ use model::health::InstanceFacts;
 use model::schedule::TOO_FAR_AHEAD;
 use model::time::Timestamp;
 
+use super::super::super::fake::address;
 use super::super::work::Labour;
 use super::{Checked, Checker, Watch, must};
 
@@ -41,6 +42,15 @@ impl Watch {
         must(!stored && told.is_none(), Checker::BackOff, || {
             format!("{:?} at {address} at {now}, told until {told:?}, stored: {stored}", by.task)
         })
+    }
+
+    /// Something was stored of this application by a worker. Whose clock has shown a time that lies days before, as it decided
+    /// what to store, could not believe what was asked for since.
+    pub(super) fn forgets(&mut self, name: &str, by: &Labour) {
+        let Some((earliest, _)) = by.clock else { return };
+        if let Some(asked) = self.asked.get_mut(&address(name)) {
+            asked.retain(|asked| asked.until <= earliest + TOO_FAR_AHEAD);
+        }
     }
 
     /// A worker has ended at this time of its clock, and has stored what it was told or not. What is over by then it need not
