@@ -203,6 +203,14 @@ impl Ticker {
 
     /// One look at what is due, and at what has expired.
     pub(crate) async fn look(&mut self) -> Result<Agenda, StoreError> {
+        let looked = self.look_once().await;
+        if looked.is_err() {
+            self.read_all_soon();
+        }
+        looked
+    }
+
+    async fn look_once(&mut self) -> Result<Agenda, StoreError> {
         let now = self.context.now();
         self.hear_all().await?;
         if self.reload_at.is_some_and(|at| is_due(at, self.context.config.reload.unwrap_or(HOLD_OFF), now)) {
@@ -337,9 +345,13 @@ impl Ticker {
         Ok(())
     }
 
-    /// What was missed is read with everything else at the next tick.
     fn cannot_read(&mut self, error: &StoreError) {
         tracing::error!(%error, "facts could not be read");
+        self.read_all_soon();
+    }
+
+    /// What was heard of and could not be read is not heard of again: it is read with everything else.
+    fn read_all_soon(&mut self) {
         self.reload_at = Some(self.context.now() + HOLD_OFF);
     }
 

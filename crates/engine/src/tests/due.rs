@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use collect::Clock as _;
 use model::health::{Enablement, InstanceFacts, ScanFacts, Standing};
 use model::id::InstanceId;
 use model::scan::ScanKind;
 use model::time::{Duration, Timestamp};
+use store::{instances, simulation};
 
 use super::fake::START;
+use super::world::{World, entry, onboard};
 use crate::due::{Agenda, Busy, Known, Work, agenda};
 
 const SCAN: Work = Work::Scan(ScanKind::Config);
@@ -102,4 +105,27 @@ fn what_flies_or_is_held_off_is_left_alone() {
         held_off: [(("b".into(), SCAN), until)].into(),
     };
     assert_eq!(agenda(&known, &busy, 8, 8, START), Agenda { start: vec![], next_at: Some(until) });
+}
+
+/// Nobody tells it again: on SQLite there is no other node whose changes would be read every minute.
+#[tokio::test]
+async fn what_was_heard_of_while_the_database_failed_is_not_forgotten() {
+    let mut world = World::new().await;
+    let other = onboard(&world.db, &world.clock, "Other", Enablement::Enabled).await;
+    world.settle().await;
+    for id in [&world.id, &other] {
+        instances::pause(&world.db, id, "ada", world.clock.now(), entry("instance.pause"))
+            .await
+            .expect("there");
+    }
+    world.pass(Duration::hours(1)).await;
+    let begun = world.fake.begun().len();
+    for id in [&world.id, &other] {
+        instances::resume(&world.db, id, world.clock.now(), entry("instance.resume")).await.expect("there");
+    }
+    simulation::trouble(Some(Box::new(|_| true)));
+    assert!(world.ticker.tick().await.is_err());
+    simulation::trouble(None);
+    world.pass(Duration::minutes(5)).await;
+    assert_eq!(world.fake.begun().len(), begun + 4, "both scans of both");
 }
