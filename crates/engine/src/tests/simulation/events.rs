@@ -363,26 +363,32 @@ fn change(dice: &mut Dice, what: &mut std::collections::BTreeMap<String, bool>, 
     }
 }
 
-/// In stories of leaps the faults often cease just after a clock was days ahead, while whatever can be put off was: what it
-/// has put far off must not wait for that.
-pub(super) async fn leap_at_the_end(world: &mut World) -> Checked {
+/// The last hours: often under a clock that is days ahead, or while the database fails. Then nobody presses a button any
+/// more: what was put far off, or was not heard of, must not wait for that.
+pub(super) async fn last_hours(world: &mut World) -> Checked {
     let shared = Arc::clone(&world.shared);
-    if !world.temper.leaps() || !shared.dice().once_in(2) {
-        return Ok(());
-    }
-    world.wire.set(wire::mood(&mut shared.dice()));
-    for tenancy in world.vendors.tenancies().values_mut() {
+    let (leaps, fails) = {
         let mut dice = shared.dice();
-        (tenancy.revoked, tenancy.mood) = (dice.once_in(3), dice.one_of(&world.temper.moods));
+        (world.temper.leaps() && dice.once_in(2), dice.once_in(2))
+    };
+    if leaps {
+        world.wire.set(wire::mood(&mut shared.dice()));
+        for tenancy in world.vendors.tenancies().values_mut() {
+            let mut dice = shared.dice();
+            (tenancy.revoked, tenancy.mood) = (dice.once_in(3), dice.one_of(&world.temper.moods));
+        }
+        for node in &world.nodes {
+            node.clock.jumps(shared.dice().upto(LEAP), None);
+        }
+        *world.counts.events.entry("a leap at the end").or_default() += 1;
     }
-    for node in &world.nodes {
-        node.clock.jumps(shared.dice().upto(LEAP), None);
+    if fails {
+        database_fails(world);
     }
-    *world.counts.events.entry("a leap at the end").or_default() += 1;
-    for _ in 0..4 {
-        let time = shared.dice().upto(Duration(AWHILE.0 / 3));
+    for _ in 0..8 {
+        let time = shared.dice().upto(Duration(AWHILE.0 / 4));
         world.pass(time).await?;
-        let button = shared.dice().one_of(&["interval", "pause", "resume", "scan now"]);
+        let button = shared.dice().one_of(&["interval", "pause", "resume", "resume", "scan now"]);
         people(world, button).await?;
     }
     Ok(())

@@ -96,7 +96,7 @@ async fn tell(world: &mut World, letters: &mut Letters, wrong: Duration) -> Chec
             letters.look(world).await?;
         }
     }
-    events::leap_at_the_end(world).await?;
+    events::last_hours(world).await?;
     events::mend(world).await?;
     let well = world.shared.now() + WELL;
     while world.shared.now() < well {
