@@ -15,12 +15,12 @@ use model::scan::{FailureCause, RunOutcome};
 use model::schedule::{Finish, MAX_INTERVAL, Spread};
 use model::time::{Duration, Timestamp};
 use model::value::Value;
+use store::StoreError;
 use store::instances::{Instance, InstanceWithScans};
 use store::params::{self, Params};
 use store::runs::{self, Commit, Gap, Subjects};
 use store::scans::Held;
 use store::snapshots::{self, Prior};
-use store::{Db, StoreError};
 
 use crate::ahead::{LENGTHS, warnings};
 use crate::context::{Context, panic_says, unsent};
@@ -118,7 +118,7 @@ pub(crate) async fn commit(
     let spread = context.spread();
     let mut waits = STORE_AGAIN.into_iter();
     loop {
-        match store(&context.db, held, &run, &judged, &warnings, &sweeps, spread).await {
+        match store(context, held, &run, &judged, &warnings, &sweeps, spread).await {
             Ok(committed) => {
                 tracing::info!(
                     instance = %held.instance, scan = %held.kind, run = %held.run, outcome = judged.outcome.as_str(),
@@ -232,7 +232,7 @@ fn unjudged(fault: Fault, prior: &Prior) -> Assessment {
 
 /// One attempt at the one transaction.
 async fn store(
-    db: &Db,
+    context: &Context,
     held: &Held,
     run: &Unjudged,
     judged: &Assessment,
@@ -261,6 +261,7 @@ async fn store(
     let complete = snapshot.datasets.iter().filter(|(name, _)| judged.complete.contains(*name));
     let commit = Commit {
         finish: Finish { run: finished, sent: snapshot.cost.requests > 0 },
+        now: context.now(),
         spread,
         lease_end: run.lease_end,
         blocked_until: run.blocked_until,
@@ -281,7 +282,7 @@ async fn store(
         shrunk: judged.emptied.clone(),
         sweeps: sweeps.to_vec(),
     };
-    runs::commit(db, held, commit).await
+    runs::commit(&context.db, held, commit).await
 }
 
 fn subjects(read: &assess::Subjects) -> Subjects<'_> {

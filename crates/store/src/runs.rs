@@ -122,10 +122,7 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
         return Err(StoreError::Stale);
     }
     let mut instance = after.instance;
-    // Who closes the lease of the dead was told nothing, and `at` may be days ago: what is believed now would not be then.
-    if commit.lease_end.is_none() {
-        instance.blocked_until = after_back_off(instance.blocked_until, commit.blocked_until, at);
-    }
+    instance.blocked_until = after_back_off(instance.blocked_until, commit.blocked_until, commit.now);
     store_instance(&mut tx, &instance, &commit.finish).await?;
 
     let changed = findings::apply(

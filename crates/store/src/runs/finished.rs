@@ -41,6 +41,9 @@ pub struct Subjects<'a> {
 pub struct Commit<'a> {
     /// How it ended.
     pub finish: Finish,
+    /// When it is stored. By then it is judged which back-offs are believed: the lease of a worker that died days ago ends its
+    /// run days ago.
+    pub now: Timestamp,
     /// Spreads the next start.
     pub spread: Spread,
     /// The end of the lease, where it is closed for a worker that has died: one that lives after all has renewed it since,
@@ -84,10 +87,11 @@ pub struct Commit<'a> {
 }
 
 impl<'a> Commit<'a> {
-    /// A run that found nothing at all: failed, and these checks' findings are stale since.
+    /// A run that found nothing at all: failed, and these checks' findings are stale since. It is stored as it ends.
     #[must_use]
     pub fn nothing(finish: Finish, spread: Spread, stale: &'a [CheckId]) -> Self {
         Self {
+            now: finish.run.finished_at,
             finish,
             spread,
             lease_end: None,

@@ -142,6 +142,7 @@ on_both! {
         assert!(scans::release(&f.db, &other, told).await.unwrap());
         let dead = scans::expired(&f.db, now).await.unwrap();
         let closed = Commit {
+            now,
             lease_end: Some(dead[0].expires_at),
             ..nothing(&dead[0], RunOutcome::Failed(FailureCause::Internal), dead[0].expires_at)
         };

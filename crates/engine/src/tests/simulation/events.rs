@@ -25,7 +25,7 @@ use super::work::{Claimed, Labour, Task};
 use super::world::World;
 
 /// Each with how often it happens, beside the others, in a story of no temper.
-const EVENTS: [(&str, u64); 28] = [
+const EVENTS: [(&str, u64); 29] = [
     ("quiet", 20),
     ("vendor changes its mood", 14),
     ("credential is revoked", 3),
@@ -49,6 +49,7 @@ const EVENTS: [(&str, u64); 28] = [
     ("process dies at a statement", 3),
     ("process drains", 3),
     ("clock jumps", 4),
+    ("clock jumps over who stands still", 2),
     ("clock is set right", 2),
     ("database fails", 4),
     ("database recovers", 6),
@@ -153,6 +154,7 @@ pub(super) async fn event(world: &mut World) -> Checked<&'static str> {
             let length = dice.once_in(2).then(|| dice.upto(AWHILE));
             world.nodes[n].clock.jumps(ahead, length);
         }
+        "clock jumps over who stands still" => jumps_over(world, n).await?,
         "clock is set right" => world.nodes[n].clock.is_right(),
         "database fails" => database_fails(world),
         "database recovers" => simulation::trouble(None),
@@ -161,6 +163,36 @@ pub(super) async fn event(world: &mut World) -> Checked<&'static str> {
         _ => people(world, name).await?,
     }
     Ok(name)
+}
+
+/// A worker stands still while its node's clock jumps ahead, and dies then. Meanwhile its vendor tells another scan of the
+/// instance to wait.
+async fn jumps_over(world: &mut World, n: usize) -> Checked {
+    let shared = Arc::clone(&world.shared);
+    let now = shared.now();
+    let mut still = None;
+    if let Some(labour) = world.labours.iter_mut().find(|l| l.node == n && l.held.is_some()) {
+        labour.frozen_until = Some(now + Duration::hours(1));
+        still = labour.held.clone().map(|held| (labour.id, held));
+    }
+    world.nodes[n].clock.jumps(shared.dice().upto(world.temper.leap), None);
+    let Some((labour, held)) = still else { return Ok(()) };
+    if let Some((_, named)) = world.fleet.iter().find(|(id, _)| *id == held.instance) {
+        let mood = shared.dice().one_of(&[Mood::Throttling, Mood::Pausing]);
+        world.vendors.tenancies().entry(address(named)).and_modify(|tenancy| tenancy.mood = mood);
+        let other = if held.kind == ScanKind::Config { ScanKind::Accounts } else { ScanKind::Config };
+        let now = world.nodes[n].clock.now();
+        scans::want(&world.db, &held.instance, other, now, None).await.expect("onboarded");
+        world.look_at_all().await?;
+        world.wake();
+    }
+    let time = shared.dice().upto(Duration::minutes(10));
+    world.pass(time).await?;
+    if let Some(at) = world.labours.iter().position(|l| l.id == labour) {
+        let dead = world.labours.swap_remove(at);
+        world.buried(dead).await?;
+    }
+    Ok(())
 }
 
 /// Once, or several times in a row, as when each new version is found wanting.
@@ -247,9 +279,20 @@ fn whose(world: &World) -> usize {
     if scanned.is_empty() || dice.once_in(2) { dice.index(world.fleet.len()) } else { dice.one_of(&scanned) }
 }
 
+/// The instance that is resumed: one that is paused, if there is any, and often enough.
+fn whose_rests(world: &World) -> usize {
+    let paused = |id: &InstanceId| world.watch.facts(id).is_some_and(|facts| facts.paused.is_some());
+    let rests = world.fleet.iter().enumerate().filter(|(_, (id, _))| paused(id)).map(|(at, _)| at);
+    let rests: Vec<usize> = rests.collect();
+    if rests.is_empty() || world.shared.dice().once_in(4) {
+        return whose(world);
+    }
+    world.shared.dice().one_of(&rests)
+}
+
 async fn people(world: &mut World, name: &str) -> Checked {
     let shared = Arc::clone(&world.shared);
-    let at = whose(world);
+    let at = if name == "resume" { whose_rests(world) } else { whose(world) };
     let (id, named) = world.fleet[at].clone();
     let kind = if shared.dice().once_in(2) { ScanKind::Config } else { ScanKind::Accounts };
     // Operators sit at any node; the clock is that node's.
@@ -383,6 +426,11 @@ pub(super) async fn last_hours(world: &mut World) -> Checked {
         *world.counts.events.entry("a leap at the end").or_default() += 1;
     }
     if fails {
+        for _ in 0..3 {
+            people(world, "pause").await?;
+        }
+        // So that it is heard of.
+        world.pass(Duration::minutes(2)).await?;
         database_fails(world);
     }
     for _ in 0..8 {
