@@ -1,6 +1,6 @@
 //! What is due, and in which order: pure, over the facts that the ticker keeps in memory.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::health::{Enablement, Standing};
@@ -81,6 +81,62 @@ fn jobs(id: &InstanceId, known: &Known, now: Timestamp) -> Vec<(Due, Timestamp, 
     jobs
 }
 
+/// What is under way, and how much of that may be one tenant's or one vendor's.
+struct Load<'a> {
+    workers: usize,
+    per_origin: usize,
+    busy: usize,
+    origins: BTreeMap<&'a str, usize>,
+    instances: BTreeMap<&'a InstanceId, usize>,
+    /// Addresses at which more than one instance is read.
+    shared: BTreeSet<&'a str>,
+}
+
+impl<'a> Load<'a> {
+    fn new(
+        known: &'a BTreeMap<InstanceId, Known>,
+        busy: &'a Busy,
+        workers: usize,
+        per_origin: usize,
+    ) -> Self {
+        let mut load = Self {
+            workers,
+            per_origin,
+            busy: 0,
+            origins: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            shared: BTreeSet::new(),
+        };
+        let mut seen = BTreeSet::new();
+        load.shared = known.values().map(|known| &*known.origin).filter(|o| !seen.insert(*o)).collect();
+        busy.flying.iter().for_each(|((id, _), origin)| load.add(id, origin));
+        load
+    }
+
+    fn add(&mut self, id: &'a InstanceId, origin: &'a str) {
+        self.busy += 1;
+        *self.origins.entry(origin).or_default() += 1;
+        *self.instances.entry(id).or_default() += 1;
+    }
+
+    fn at(&self, origin: &str) -> usize {
+        self.origins.get(origin).copied().unwrap_or(0)
+    }
+
+    /// Whether there is room for one more of this instance. Each gets one as long as there is any; more at the same time only
+    /// of what would lie idle, so that a few tenants that are slow or huge leave the rest to others: while more than half of the
+    /// workers are free, and where others are read at the same address less than half of its share is used.
+    fn has_room(&self, id: &InstanceId, origin: &str) -> bool {
+        let free = self.workers.saturating_sub(self.busy);
+        let at = self.at(origin);
+        if free == 0 || at >= self.per_origin {
+            return false;
+        }
+        let first = !self.instances.contains_key(id);
+        first || (free * 2 > self.workers && (!self.shared.contains(origin) || at * 2 < self.per_origin))
+    }
+}
+
 /// Decides what to start. What somebody asked for comes first, then what has been due longest; among the vendors, the
 /// one that is busy least.
 pub(crate) fn agenda(
@@ -92,7 +148,7 @@ pub(crate) fn agenda(
 ) -> Agenda {
     let mut next_at: Option<Timestamp> = None;
     let mut later = |at: Timestamp| next_at = Some(next_at.map_or(at, |next| next.min(at)));
-    let mut queues: BTreeMap<&str, Vec<(bool, Timestamp, Due)>> = BTreeMap::new();
+    let mut queues: BTreeMap<&str, Vec<(bool, Timestamp, Work, &InstanceId)>> = BTreeMap::new();
     for (id, instance) in known {
         for (job, at, wanted) in jobs(id, instance, now) {
             if busy.flying.contains_key(&job) {
@@ -102,34 +158,32 @@ pub(crate) fn agenda(
             if at > now {
                 later(at);
             } else {
-                queues.entry(&instance.origin).or_default().push((!wanted, at, job));
+                queues.entry(&instance.origin).or_default().push((!wanted, at, job.1, id));
             }
         }
     }
-    let mut flying: BTreeMap<&str, usize> = BTreeMap::new();
-    for origin in busy.flying.values() {
-        *flying.entry(origin).or_default() += 1;
+    for queue in queues.values_mut() {
+        queue.sort_unstable_by_key(|(unasked, at, work, id)| (*unasked, *at, *id, *work));
     }
-    let mut queues: BTreeMap<&str, VecDeque<(bool, Timestamp, Due)>> = queues
-        .into_iter()
-        .map(|(origin, mut queue)| {
-            queue.sort_unstable();
-            (origin, queue.into())
-        })
-        .collect();
+    let mut queues: BTreeMap<&str, VecDeque<_>> =
+        queues.into_iter().map(|(origin, queue)| (origin, queue.into())).collect();
+    let mut load = Load::new(known, busy, workers, per_origin);
     let mut start = Vec::new();
-    while busy.flying.len() + start.len() < workers {
-        let busyness = |origin: &str| flying.get(origin).copied().unwrap_or(0);
-        let open = queues.iter().filter(|(origin, queue)| !queue.is_empty() && busyness(origin) < per_origin);
+    while load.busy < workers {
+        // The first of each address that has room, which is nearly always its first.
+        let open =
+            queues.iter().filter(|(origin, _)| load.at(origin) < per_origin).filter_map(|(origin, queue)| {
+                let at = queue.iter().position(|(_, _, _, id)| load.has_room(id, origin))?;
+                Some((*origin, at, queue[at]))
+            });
         // Least busy first; among equals whoever was asked for, then whoever waits longest.
-        let Some(origin) =
-            open.min_by_key(|(origin, queue)| (busyness(origin), queue.front())).map(|(o, _)| *o)
-        else {
-            break;
-        };
-        let Some((_, _, job)) = queues.get_mut(origin).and_then(VecDeque::pop_front) else { break };
-        *flying.entry(origin).or_default() += 1;
-        start.push(job);
+        let next = open.min_by_key(|(origin, _, (unasked, due, work, id))| {
+            (load.at(origin), *unasked, *due, *id, *work)
+        });
+        let Some((origin, at, (_, _, work, id))) = next else { break };
+        queues.get_mut(origin).and_then(|queue| queue.remove(at));
+        load.add(id, origin);
+        start.push((id.clone(), work));
     }
     // What found no free worker is looked at again when one ends: the ticker wakes on that.
     Agenda { start, next_at }

@@ -96,6 +96,55 @@ fn thousands_at_one_vendor_do_not_keep_another_waiting() {
     assert_eq!(ids(&agenda(&known, &busy, 8, 4, START)), ["small"]);
 }
 
+/// An instance of which so many scans are due.
+fn with_scans(origin: &str, next_at: Timestamp) -> Known {
+    let mut known = instance(origin, next_at, false);
+    let one = known.standing.scans[0].clone();
+    for kind in [ScanKind::Accounts, ScanKind::Plugins] {
+        known.standing.scans.push(ScanFacts { kind, ..one.clone() });
+    }
+    known
+}
+
+#[test]
+fn a_tenant_that_is_slow_leaves_room_for_others_at_its_vendor() {
+    let ago = |minutes| START - Duration::minutes(minutes);
+    let mut known = world([
+        ("slow-1", with_scans("vendor", ago(50))),
+        ("slow-2", with_scans("vendor", ago(40))),
+        ("quick", instance("vendor", ago(1), false)),
+    ]);
+    // Each gets one, and one more of what is left while less than half of the share is used.
+    let first = agenda(&known, &Busy::default(), 8, 4, START);
+    assert_eq!(ids(&first), ["slow-1", "slow-1", "slow-2", "quick"]);
+
+    // Theirs go on for hours, and the fourth place is free for whoever else is due, again and again.
+    let vendor: Arc<str> = "vendor".into();
+    let flying = first.start.into_iter().filter(|(id, _)| id.as_str() != "quick");
+    let busy = Busy { flying: flying.map(|job| (job, Arc::clone(&vendor))).collect(), ..Busy::default() };
+    known.insert("other".into(), instance("vendor", ago(3), false));
+    assert_eq!(ids(&agenda(&known, &busy, 8, 4, START)), ["other"]);
+}
+
+#[test]
+fn slow_tenants_of_their_own_vendors_do_not_take_all_workers() {
+    let mut known: BTreeMap<InstanceId, Known> = (0..4)
+        .map(|n| (format!("slow-{n}").into(), with_scans(&format!("vendor-{n}"), START - Duration::hours(1))))
+        .collect();
+    let first = agenda(&known, &Busy::default(), 8, 4, START);
+    let vendor = |id: &InstanceId| known[id].origin.clone();
+    let busy = Busy {
+        flying: first.start.iter().map(|job| (job.clone(), vendor(&job.0))).collect(),
+        ..Busy::default()
+    };
+    assert_eq!(busy.flying.len(), 4, "one each: {busy:?}");
+    known.insert("quick".into(), with_scans("another", START));
+    assert_eq!(ids(&agenda(&known, &busy, 8, 4, START)), ["quick"]);
+    // Alone it has all three of its scans at once.
+    known.retain(|id, _| id.as_str() == "quick");
+    assert_eq!(ids(&agenda(&known, &Busy::default(), 8, 4, START)), ["quick"; 3]);
+}
+
 #[test]
 fn what_flies_or_is_held_off_is_left_alone() {
     let known = world([("a", instance("x", START, false)), ("b", instance("x", START, false))]);
