@@ -62,6 +62,7 @@ pub fn router(backend: Arc<dyn Backend>, config: WebConfig) -> Router {
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(CsrfLayer::new())
         .layer(middleware::from_fn(security::private))
+        .layer(middleware::from_fn(security::to_its_end))
         .merge(assets::routes())
         .layer(middleware::from_fn_with_state(web.clone(), error::explain))
         .layer(middleware::from_fn_with_state(web.clone(), security::headers))
