@@ -125,28 +125,32 @@ const YESTERDAY: Duration = Duration::hours(24);
 
 /// The cache.
 #[derive(Default)]
-pub(crate) struct Fleet(RwLock<BTreeMap<InstanceId, Arc<Member>>>);
+pub(crate) struct Fleet {
+    members: RwLock<BTreeMap<InstanceId, Arc<Member>>>,
+    /// Held from before something is read until it is put in: who has read earlier must not put in later.
+    reading: tokio::sync::Mutex<()>,
+}
 
 impl Fleet {
     pub(crate) fn get(&self, id: &InstanceId) -> Option<Arc<Member>> {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(id).cloned()
+        self.members.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(id).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Member>> {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).values().cloned().collect()
+        self.members.read().unwrap_or_else(std::sync::PoisonError::into_inner).values().cloned().collect()
     }
 
     fn put(&self, member: Member) {
         let id = member.id().clone();
-        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, Arc::new(member));
+        self.members.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, Arc::new(member));
     }
 
     fn drop(&self, id: &InstanceId) {
-        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(id);
+        self.members.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(id);
     }
 
     fn replace(&self, members: BTreeMap<InstanceId, Arc<Member>>) {
-        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = members;
+        *self.members.write().unwrap_or_else(std::sync::PoisonError::into_inner) = members;
     }
 
     pub(crate) fn shell(&self, now: Timestamp, simulated: bool) -> Shell {
@@ -161,40 +165,49 @@ impl Fleet {
 /// it has told nobody.
 const LOOK_EVERY: Duration = Duration::minutes(1);
 
+/// How soon everything is read again after something could not be: nobody tells it a second time.
+const AGAIN: Duration = Duration::seconds(15);
+
 /// Follows the store's change feed until the last [`Ops`] is gone.
 pub(crate) fn follow(inner: Weak<Inner>, mut feed: broadcast::Receiver<Change>) {
     let Some(ops) = inner.upgrade() else { return };
-    let clock = (ops.db.backend() == Backend::Postgresql).then(|| Arc::clone(&ops.clock));
+    let clock = Arc::clone(&ops.clock);
+    let looks = (ops.db.backend() == Backend::Postgresql).then_some(LOOK_EVERY);
     drop(ops);
     tokio::spawn(async move {
-        let mut looked_at = clock.as_ref().map(|clock| clock.now());
+        let mut look_at = looks.map(|every| clock.now() + every);
         loop {
-            let change = match (&clock, &mut looked_at) {
-                (Some(clock), Some(looked_at)) => tokio::select! {
-                    change = feed.recv() => change,
-                    () = clock.sleep(*looked_at + LOOK_EVERY - clock.now()) => {
-                        *looked_at = clock.now();
-                        let Some(inner) = inner.upgrade() else { return };
-                        Ops(inner).look_again().await;
-                        continue;
-                    }
-                },
-                _ => feed.recv().await,
+            let look = async {
+                match look_at {
+                    Some(at) => clock.sleep(at - clock.now()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let change = tokio::select! {
+                change = feed.recv() => Some(change),
+                () = look => None,
             };
             let Some(inner) = inner.upgrade() else { return };
             let ops = Ops(inner);
             let (refreshed, instance) = match change {
-                Ok(Change { instance: Some(id), what }) => (ops.refresh(&id, what).await, Some(id)),
+                None => {
+                    let looked = ops.look_again().await;
+                    let next = if looked.is_ok() { looks } else { Some(AGAIN) };
+                    look_at = next.map(|next| clock.now() + next);
+                    continue;
+                }
+                Some(Ok(Change { instance: Some(id), what })) => (ops.refresh(&id, what).await, Some(id)),
                 // Nothing that the fleet holds; the page of it is read from the store.
-                Ok(Change { what: What::Outbox, .. }) => continue,
-                Ok(Change { instance: None, .. }) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                Some(Ok(Change { what: What::Outbox, .. })) => continue,
+                Some(Ok(Change { instance: None, .. }) | Err(broadcast::error::RecvError::Lagged(_))) => {
                     (ops.reload_fleet().await, None)
                 }
-                Err(broadcast::error::RecvError::Closed) => return,
+                Some(Err(broadcast::error::RecvError::Closed)) => return,
             };
-            // The refusal has been logged where it arose; the old entry stays, and its statuses age into overdue.
-            if refreshed.is_ok() {
-                let _no_listener = ops.0.changed.send(Changed { instance });
+            // The refusal has been logged where it arose; the old entries stay until they are read again.
+            match refreshed {
+                Ok(()) => drop(ops.0.changed.send(Changed { instance })),
+                Err(_) => look_at = Some(clock.now() + AGAIN),
             }
         }
     });
@@ -202,13 +215,10 @@ pub(crate) fn follow(inner: Weak<Inner>, mut feed: broadcast::Receiver<Change>) 
 
 impl Ops {
     /// Reads all instances afresh, and tells the pages of those that are not as they were known.
-    async fn look_again(&self) {
+    async fn look_again(&self) -> Result<()> {
         let before: BTreeMap<InstanceId, Arc<Member>> =
             self.0.fleet.all().into_iter().map(|member| (member.id().clone(), member)).collect();
-        // The refusal has been logged where it arose; the old entries stay, and their statuses age into overdue.
-        if self.reload_fleet().await.is_err() {
-            return;
-        }
+        self.reload_fleet().await?;
         let after = self.0.fleet.all();
         let gone = before.keys().any(|id| self.0.fleet.get(id).is_none());
         let changed =
@@ -217,10 +227,12 @@ impl Ops {
         for instance in changed.chain(gone.then_some(None)) {
             let _no_listener = self.0.changed.send(Changed { instance });
         }
+        Ok(())
     }
 
     /// Reads all instances afresh.
     pub(crate) async fn reload_fleet(&self) -> Result<()> {
+        let _in_order = self.0.fleet.reading.lock().await;
         let rows = store::instances::all(self.db()).await.map_err(internal)?;
         let mut counts = store::numbers::all(self.db(), self.now() - YESTERDAY).await.map_err(internal)?;
         let owners = self.owner_refs().await?;
@@ -238,6 +250,7 @@ impl Ops {
     }
 
     async fn refresh(&self, id: &InstanceId, what: What) -> Result<()> {
+        let _in_order = self.0.fleet.reading.lock().await;
         if what == What::Removed {
             self.0.fleet.drop(id);
             return Ok(());
