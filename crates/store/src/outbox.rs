@@ -2,7 +2,7 @@
 //! does. Delivery is at least once; order is kept within a lane.
 
 use model::delivery::TransportFacts;
-use model::schedule::{LONGEST_LEASE, TOO_FAR_AHEAD};
+use model::schedule::LONGEST_LEASE;
 use model::time::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,12 @@ use crate::db::{Db, What};
 use crate::dialect;
 use crate::error::StoreError;
 use crate::sql::{Row, Tx, args, statements};
+
+/// The longest that anything is put off, however much longer a server asks for.
+pub const LONGEST_WAIT: Duration = Duration::hours(6);
+
+/// What is put off for longer was so by a clock that ran ahead; those of several nodes may differ a little.
+const TOO_FAR_OFF: Duration = Duration(LONGEST_WAIT.0 + Duration::hours(1).0);
 
 /// The columns that [`read`] wants.
 macro_rules! columns {
@@ -176,7 +182,7 @@ pub async fn add(db: &Db, parcels: &[NewParcel], now: Timestamp) -> Result<(), S
 pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<String>, StoreError> {
     let clock = dialect::lease_clock(db, now).await?;
     db.0.pool
-        .rows(DUE_AT, args![now, clock, now + TOO_FAR_AHEAD, clock + LONGEST_LEASE])
+        .rows(DUE_AT, args![now, clock, now + TOO_FAR_OFF, clock + LONGEST_LEASE])
         .await?
         .iter()
         .map(|r| r.get("destination"))
@@ -195,7 +201,7 @@ pub async fn claim(
     ttl: Duration,
 ) -> Result<Option<Parcel>, StoreError> {
     let clock = dialect::lease_clock(db, now).await?;
-    let (far, longest) = (now + TOO_FAR_AHEAD, clock + LONGEST_LEASE);
+    let (far, longest) = (now + TOO_FAR_OFF, clock + LONGEST_LEASE);
     for row in db.0.pool.rows(DUE, args![now, clock, destination, far, longest]).await? {
         let mut tx = db.0.pool.begin().await?;
         let taken =

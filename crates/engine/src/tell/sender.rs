@@ -8,7 +8,7 @@ use notify::address::Address;
 use notify::webhook::Body;
 use notify::{Trouble, smtp, syslog, webhook};
 use secrecy::{ExposeSecret as _, SecretString};
-use store::outbox::{self, Ending, Parcel};
+use store::outbox::{self, Ending, LONGEST_WAIT, Parcel};
 use store::{StoreError, alerts, destinations, digests};
 use tokio::task::JoinSet;
 
@@ -27,8 +27,6 @@ const WAITS: [Duration; 8] = [
     Duration::minutes(30),
     Duration::hours(1),
 ];
-/// A server may ask for a longer wait, but not for ever.
-const LONGEST_WAIT: Duration = Duration::hours(6);
 /// How long a message waits before it counts as failed.
 const PATIENCE: Duration = Duration::days(14);
 /// How long messages and digests are kept: sent ones, failed ones, rows of digests, and what was told once.
