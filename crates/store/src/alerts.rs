@@ -25,8 +25,8 @@ statements! {
     REPEAT = "INSERT INTO told (what, at) VALUES ($1, $2) ON CONFLICT (what) DO UPDATE SET at = excluded.at \
               WHERE told.at <= $3 OR told.at > $4";
     FORGET = "DELETE FROM told WHERE at < $1";
-    OPENED = "SELECT id, instance_id, kind, finished_at FROM runs WHERE finished_at >= $1 AND opened + reopened > 0 \
-              ORDER BY finished_at, id";
+    OPENED = "SELECT id, instance_id, kind, COALESCE(stored_at, finished_at) AS stored_at FROM runs \
+              WHERE finished_at >= $1 AND opened + reopened > 0 ORDER BY finished_at, id";
     OF_RUN = "SELECT severity, COUNT(*) AS n FROM findings WHERE instance_id = $1 AND kind = $2 \
               AND first_seen_at = $3 AND state IN ('new', 'in_progress') GROUP BY severity";
 }
@@ -156,7 +156,7 @@ pub async fn opened(
         }
         let kind: String = row.get("kind")?;
         let mut counts = SeverityCounts::default();
-        for row in db.0.pool.rows(OF_RUN, args![&instance, kind, row.time("finished_at")?]).await? {
+        for row in db.0.pool.rows(OF_RUN, args![&instance, kind, row.time("stored_at")?]).await? {
             counts.add(severity(&row)?, row.count("n")?);
         }
         all.push(Opened { run, instance, counts });

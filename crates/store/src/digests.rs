@@ -12,6 +12,7 @@ use model::time::{Duration, Timestamp};
 use model::view::SeverityCounts;
 
 use crate::db::{Db, What};
+use crate::dialect;
 use crate::error::StoreError;
 use crate::findings::severity;
 use crate::outbox::{self, NewParcel};
@@ -21,6 +22,7 @@ use crate::{instances, numbers, owners};
 statements! {
     AHEAD = "SELECT recipient FROM digests WHERE made_at > $1 LIMIT 1";
     FORGET = "DELETE FROM digests WHERE made_at > $1";
+    UNTIL_NOW = "UPDATE digests SET until_at = $1 WHERE until_at > $1";
     LATEST = "SELECT d.recipient, d.day, d.until_at FROM digests d WHERE d.day = \
               (SELECT MAX(l.day) FROM digests l WHERE l.recipient = d.recipient)";
     MAKE = "INSERT INTO digests (recipient, day, made_at, until_at, subject, all_clear, mails) \
@@ -98,6 +100,28 @@ pub async fn forget_ahead(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
     let forgotten = tx.run(FORGET, args![far]).await?;
     tx.commit().await?;
     Ok(forgotten)
+}
+
+/// The clock by which findings, plugins and drift are new: the database's own on PostgreSQL, so that nodes whose clocks
+/// differ agree; otherwise the caller's `now`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn clock(db: &Db, now: Timestamp) -> Result<Timestamp, StoreError> {
+    dialect::lease_clock(db, now).await
+}
+
+/// What was told until an instant that lies ahead of `now`, by a clock that was set back since, counts as told until now only:
+/// what is new from now on would be told by nobody. What was new while the clock ran ahead may be told twice. How many
+/// digests.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn told_until_now(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
+    let mut tx = db.0.pool.begin().await?;
+    let set = tx.run(UNTIL_NOW, args![now]).await?;
+    tx.commit().await?;
+    Ok(set)
 }
 
 /// The latest digest of every recipient that ever had one.

@@ -13,6 +13,7 @@ use crate::accounts::{self, Accounts};
 use crate::blob;
 use crate::checkpoints;
 use crate::db::{Db, What};
+use crate::dialect;
 use crate::directories;
 use crate::error::StoreError;
 use crate::findings::{self, Change as FindingChange};
@@ -54,8 +55,9 @@ statements! {
         "WHERE instance_id = $1 AND kind = $2 AND enabled = TRUE AND lease_expires_at IS NULL"
     );
     INSERT = "INSERT INTO runs (id, instance_id, kind, outcome, cause, fault, gaps, warnings, started_at, finished_at, \
-              cost, records, datasets_read, datasets_total, wanted, credential_version, opened, reopened, resolved) \
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+              cost, records, datasets_read, datasets_total, wanted, credential_version, opened, reopened, resolved, \
+              stored_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+              $20)";
     DAY = "INSERT INTO days (instance_id, kind, day, succeeded, partial, failed, worst_row, down, cause) \
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
            ON CONFLICT (instance_id, kind, day) DO UPDATE SET succeeded = days.succeeded + excluded.succeeded, \
@@ -97,9 +99,12 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
             commit.finish.run.run, held.run
         )));
     }
-    // Everything that costs time is done before the transaction, which holds SQLite's only write lock.
-    let prepared = Prepared::of(db, held, &commit)?;
     let at = commit.finish.run.finished_at;
+    // What is new is new since it is stored, by the one clock that all nodes share: a digest tells what was stored between two
+    // instants, and what is stamped before it could be seen would be told by none.
+    let stored_at = dialect::lease_clock(db, commit.now).await?;
+    // Everything that costs time is done before the transaction, which holds SQLite's only write lock.
+    let prepared = Prepared::of(db, held, &commit, stored_at)?;
 
     let mut tx = db.0.pool.begin().await?;
     let directory = directories::commit::begin(&mut tx, held, at).await?;
@@ -129,10 +134,15 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
         db,
         &mut tx,
         held,
-        &FindingChange { results: commit.results, resolved: commit.resolved, stale: commit.stale, at },
+        &FindingChange {
+            results: commit.results,
+            resolved: commit.resolved,
+            stale: commit.stale,
+            at: stored_at,
+        },
     )
     .await?;
-    prepared.write(&mut tx, held, at).await?;
+    prepared.write(&mut tx, held, at, stored_at).await?;
     if held.kind == ScanKind::Accounts {
         tx.run(accounts::RECOUNT, args![&held.instance]).await?;
     }
@@ -144,7 +154,7 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
         tx.run(snapshots::SHRUNK_PUT, args![&held.instance, dataset, at]).await?;
     }
     checkpoints::drop_all(&mut tx, &held.instance, held.kind).await?;
-    insert_run(&mut tx, held, &commit, changed).await?;
+    insert_run(&mut tx, held, &commit, changed, stored_at).await?;
     count_day(&mut tx, &held.instance, &commit.finish, &after.scan, instance.down_after).await?;
     tx.commit().await?;
     db.announce(Some(&held.instance), What::Scan(held.kind));
@@ -194,7 +204,7 @@ pub async fn record_unsent(
     };
     let change = FindingChange { results: &[], resolved: &[], stale: commit.stale, at };
     let changed = findings::apply(db, &mut tx, &held, &change).await?;
-    insert_run(&mut tx, &held, &commit, changed).await?;
+    insert_run(&mut tx, &held, &commit, changed, at).await?;
     count_day(&mut tx, instance, &commit.finish, &after.scan, after.instance.down_after).await?;
     tx.commit().await?;
     db.announce(Some(instance), What::Scan(kind));
@@ -213,7 +223,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn of(db: &Db, held: &Held, commit: &Commit<'_>) -> Result<Self, StoreError> {
+    fn of(db: &Db, held: &Held, commit: &Commit<'_>, stored_at: Timestamp) -> Result<Self, StoreError> {
         let at = commit.finish.run.finished_at;
         let tally = |t: &CheckTally| {
             Ok(args![
@@ -249,9 +259,13 @@ impl Prepared {
         };
         Ok(Self {
             accounts: commit.accounts.map(|s| Accounts::prepare(db, held, s, at)).transpose()?,
-            plugins: commit.plugins.map(|s| Plugins::prepare(db, held, s, at)).transpose()?,
+            plugins: commit.plugins.map(|s| Plugins::prepare(db, held, s, stored_at)).transpose()?,
             tallies: commit.tallies.iter().map(tally).collect::<Result<_, StoreError>>()?,
-            drift: commit.drift.iter().map(|d| drift_args(db, held, d, at)).collect::<Result<_, _>>()?,
+            drift: commit
+                .drift
+                .iter()
+                .map(|d| drift_args(db, held, d, stored_at))
+                .collect::<Result<_, _>>()?,
             // A run that answered no check leaves the answers of the one before.
             results: if commit.tallies.is_empty() { None } else { Some(blob::pack_json(&unresolved)?) },
             snapshots: commit.snapshots.iter().map(snapshot).collect::<Result<_, _>>()?,
@@ -263,12 +277,18 @@ impl Prepared {
         })
     }
 
-    async fn write(self, tx: &mut Tx, held: &Held, at: Timestamp) -> Result<(), StoreError> {
+    async fn write(
+        self,
+        tx: &mut Tx,
+        held: &Held,
+        at: Timestamp,
+        stored_at: Timestamp,
+    ) -> Result<(), StoreError> {
         if let Some(accounts) = self.accounts {
             accounts.write(tx, held, at).await?;
         }
         if let Some(plugins) = self.plugins {
-            plugins.write(tx, held, at).await?;
+            plugins.write(tx, held, stored_at).await?;
         }
         if let Some(results) = self.results {
             tx.run(TALLIES_DROP, args![&held.instance, held.kind]).await?;
@@ -300,7 +320,7 @@ fn drift_args(db: &Db, held: &Held, d: &Drift, at: Timestamp) -> Result<Vec<Arg>
         d.before.as_ref().map(to_json).transpose()?,
         d.after.as_ref().map(to_json).transpose()?,
         search,
-        d.at,
+        at,
     ])
 }
 
@@ -330,6 +350,7 @@ async fn insert_run(
     held: &Held,
     commit: &Commit<'_>,
     changed: Committed,
+    stored_at: Timestamp,
 ) -> Result<(), StoreError> {
     let run = &commit.finish.run;
     let args = args![
@@ -352,6 +373,7 @@ async fn insert_run(
         n(changed.opened),
         n(changed.reopened),
         n(changed.resolved),
+        stored_at,
     ];
     tx.run(INSERT, args).await.map(drop)
 }

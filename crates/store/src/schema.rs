@@ -17,13 +17,14 @@ statements! {
 }
 
 /// Every version's text, oldest first. A released one is never edited.
-const VERSIONS: [&str; 6] = [
+const VERSIONS: [&str; 7] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_notifications.sql"),
     include_str!("migrations/0003_identities.sql"),
     include_str!("migrations/0004_renewals.sql"),
     include_str!("migrations/0005_walks.sql"),
     include_str!("migrations/0006_findings_of_accounts.sql"),
+    include_str!("migrations/0007_stored_at.sql"),
 ];
 
 /// The newest version this program knows.

@@ -10,7 +10,7 @@ use store::{StoreError, operators, owners};
 
 use super::{Context, Message};
 
-/// Changes this recent are told by the next digest: a run that ended then may still be being stored.
+/// Changes this recent are told by the next digest: they may still be being stored.
 const SETTLING: Duration = Duration::minutes(2);
 
 /// Somebody whose digest is owed.
@@ -33,7 +33,13 @@ pub(crate) async fn look(context: &Context, now: Timestamp) -> Result<(), StoreE
     if forgotten > 0 {
         tracing::warn!(forgotten, "digests that were made while the clock ran ahead do not count");
     }
-    let latest = digests::latest(&context.db).await?;
+    let mut latest = digests::latest(&context.db).await?;
+    let clock = digests::clock(&context.db, now).await?;
+    if latest.values().any(|told| told.until > clock) {
+        digests::told_until_now(&context.db, clock).await?;
+        latest = digests::latest(&context.db).await?;
+        tracing::warn!("the clock was set back: what is told by the next digests is new since then");
+    }
     let owed = owed(context, &latest, now).await?;
     if owed.is_empty() {
         return Ok(());
@@ -43,7 +49,7 @@ pub(crate) async fn look(context: &Context, now: Timestamp) -> Result<(), StoreE
         if context.is_draining() {
             return Ok(());
         }
-        make(context, &facts, &one, latest.get(one.recipient.key()), now).await?;
+        make(context, &facts, &one, latest.get(one.recipient.key()), (now, clock)).await?;
     }
     Ok(())
 }
@@ -106,7 +112,7 @@ async fn make(
     facts: &Facts,
     owed: &Owed,
     latest: Option<&Latest>,
-    now: Timestamp,
+    (now, clock): (Timestamp, Timestamp),
 ) -> Result<(), StoreError> {
     let key = owed.recipient.key();
     let set_aside = || {
@@ -125,7 +131,7 @@ async fn make(
         set_aside();
         return Ok(());
     }
-    let until = now - SETTLING;
+    let until = clock - SETTLING;
     let since = latest.map(|l| l.until);
     let product = |i: &store::instances::Instance| digests::Product {
         name: context.product(&i.app),

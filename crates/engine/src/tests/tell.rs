@@ -7,7 +7,7 @@ use model::id::OwnerId;
 use model::scan::FailureCause;
 use model::time::Duration;
 use notify::event::{Kind, Subscription};
-use store::{digests, outbox, owners};
+use store::{digests, outbox, owners, scans};
 
 use super::fake::Answer;
 use super::post::{self, Server, minute};
@@ -183,6 +183,31 @@ async fn what_was_told_by_a_clock_days_ahead_silences_nothing_after_it() {
     }
     let told: Vec<String> = kinds(&server).into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(told, ["status_changed", "recovered", "status_changed", "recovered"]);
+}
+
+/// What was told until an instant that has not come is not what is new until then.
+#[tokio::test]
+async fn a_clock_that_is_set_back_hides_no_finding_from_the_digest() {
+    let mut world = World::config_only().await;
+    own(&world, "o1", "UTC").await;
+    world.settle().await;
+    let server = Server::start().await;
+    let context = teller(&world, &server, "here", "one");
+    // 09:00 on the 2nd of March; the digest of the 3rd is due at 08:00, and made an hour early.
+    pass(&mut world, &context, Duration::hours(22)).await;
+    let ahead = Duration::minutes(70);
+    world.clock.advance(ahead);
+    pass(&mut world, &context, Duration::minutes(10)).await;
+    assert_eq!(server.ids().len(), 1);
+    world.clock.advance(Duration(-ahead.0));
+    pass(&mut world, &context, Duration::minutes(10)).await;
+    world.fake.answer([Answer::Open(&["front"])]);
+    scans::want(&world.db, &world.id, model::scan::ScanKind::Config, world.clock.now(), None)
+        .await
+        .expect("there");
+    pass(&mut world, &context, Duration::hours(25)).await;
+    assert_eq!(server.ids().len(), 2);
+    assert!(server.last().contains("1 new finding"), "{}", server.last());
 }
 
 #[tokio::test]

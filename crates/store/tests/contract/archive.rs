@@ -2,12 +2,12 @@
 
 use std::io::Read as _;
 
-use model::finding::{CheckResult, Severity};
+use model::finding::{CheckResult, Drift, Severity};
 use model::scan::{RunOutcome, ScanKind};
 use model::value::Value;
 use secrecy::ExposeSecret as _;
 use store::archive::{self, Contents};
-use store::{Cut, Db, Order, StoreError, accounts, instances, owners};
+use store::{Cut, Db, Order, StoreError, accounts, drift, findings, instances, owners, plugins, runs};
 
 use crate::support::*;
 
@@ -70,6 +70,93 @@ async fn empty(folder: &tempfile::TempDir) -> Vec<String> {
     let mut places = vec![format!("sqlite:{}", folder.path().join("restored.db").display())];
     places.extend(pg_address().await);
     places
+}
+
+/// The schema's versions, as they are written.
+const VERSIONS: [&str; 7] = [
+    include_str!("../../src/migrations/0001_first.sql"),
+    include_str!("../../src/migrations/0002_notifications.sql"),
+    include_str!("../../src/migrations/0003_identities.sql"),
+    include_str!("../../src/migrations/0004_renewals.sql"),
+    include_str!("../../src/migrations/0005_walks.sql"),
+    include_str!("../../src/migrations/0006_findings_of_accounts.sql"),
+    include_str!("../../src/migrations/0007_stored_at.sql"),
+];
+
+/// The tables, and the columns of tables, that came after a version.
+fn came_after(version: usize) -> (Vec<&'static str>, Vec<(&'static str, &'static str)>) {
+    let (mut tables, mut columns) = (Vec::new(), Vec::new());
+    for line in VERSIONS[version..].iter().flat_map(|text| text.lines()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["CREATE", "TABLE", table, ..] => tables.push(table),
+            ["ALTER", "TABLE", table, "ADD", "COLUMN", column, ..] => columns.push((table, column)),
+            _ => {}
+        }
+    }
+    (tables, columns)
+}
+
+/// The backup that a program of that version would have made of the same.
+fn as_of(text: &str, version: usize) -> String {
+    let (no_tables, no_columns) = came_after(version);
+    let (mut out, mut rows, mut kept) = (String::new(), 0, Vec::new());
+    for (n, line) in text.lines().enumerate() {
+        let mut json: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        if n == 0 {
+            json["schema"] = version.into();
+        } else if let Some(table) = json.get("table").and_then(|table| table.as_str()).map(str::to_owned) {
+            let known = !no_tables.contains(&table.as_str());
+            let names = json["columns"].as_array_mut().expect("columns");
+            let is_new = |name: &serde_json::Value| {
+                no_columns.iter().any(|(of, column)| *of == table && name == column)
+            };
+            kept = names.iter().map(|name| known && !is_new(name)).collect();
+            names.retain(|name| !is_new(name));
+            if !known {
+                continue;
+            }
+        } else if let Some(row) = json.as_array_mut() {
+            let mut keep = kept.iter();
+            row.retain(|_| *keep.next().expect("as many as columns"));
+            if row.is_empty() {
+                continue;
+            }
+            rows += 1;
+        } else {
+            json["end"] = rows.into();
+        }
+        out.push_str(&format!("{json}\n"));
+    }
+    out
+}
+
+/// What people see of a database that every version knew.
+async fn seen(db: &Db) -> Vec<String> {
+    let cut = Cut::first(50);
+    let by = (findings::Sort::Resource, Order::Ascending);
+    let mut all = Vec::new();
+    for f in findings::list(db, &findings::Filter::default(), by.0, by.1, cut).await.expect("read").rows {
+        all.push(format!("{} {} {:?} {} {}", f.check, f.resource, f.state, f.says, f.first_seen_at));
+    }
+    let (filter, sort) = (accounts::Filter::default(), accounts::Sort::default());
+    for a in accounts::list(db, &filter, sort, Order::default(), cut).await.expect("read").rows {
+        all.push(format!("{} {:?} {:?} {}", a.id, a.record, a.gone_at, a.findings));
+    }
+    let (filter, sort) = (plugins::Filter::default(), plugins::Sort::default());
+    for p in plugins::list(db, &filter, sort, Order::default(), cut).await.expect("read").rows {
+        all.push(format!("{} {:?} {:?}", p.id, p.record, p.review));
+    }
+    for run in runs::log(db, &runs::Filter::default(), cut).await.expect("read").rows {
+        all.push(format!("{run:?}"));
+    }
+    for row in drift::list(db, &drift::Filter::default(), cut).await.expect("read").rows {
+        all.push(format!("{:?}", row.drift));
+    }
+    for row in instances::all(db).await.expect("read") {
+        all.push(format!("{row:?}"));
+    }
+    all
 }
 
 on_both! {
@@ -168,6 +255,54 @@ on_both! {
         }
     }
 
+    /// A database with something of everything, as each version knew it: nothing that people see is lost by the upgrade.
+    async fn a_full_database_of_every_older_schema_is_upgraded(f: Fixture) {
+        fill(&f.db).await;
+        let all = [CONFIG, ScanKind::Accounts, ScanKind::Plugins];
+        let id = onboard(&f.db, "everything", &all).await;
+        let people = [account("1", "ann", Value::Null), account("2", "bob", Value::Null)];
+        let hosted = [plugin("1", "robot", "high"), plugin("2", "butler", "unknown")];
+        let risky = [CheckResult { scan: ScanKind::Accounts, ..fails("example/a", "1", Severity::High) }];
+        let drifts = [Drift {
+            dataset: "org".to_owned(),
+            resource: "acme".to_owned(),
+            field: Some("mfa".to_owned()),
+            before: Some(serde_json::json!(true)),
+            after: None,
+            at: min(1),
+        }];
+        let data = dataset(&["alice", "bob"], min(1));
+        run_with(&f.db, &id, CONFIG, min(1), |c| {
+            c.drift = &drifts;
+            c.snapshots = vec![("members", &data)];
+        })
+        .await;
+        run_with(&f.db, &id, ScanKind::Accounts, min(2), |c| {
+            c.accounts = all_of(&people);
+            c.results = &risky;
+        })
+        .await;
+        run_with(&f.db, &id, ScanKind::Plugins, min(3), |c| c.plugins = all_of(&hosted)).await;
+        let before = seen(&f.db).await;
+        assert!(before.len() > 12, "{before:?}");
+        let mut text = String::new();
+        let backup = back_up(&f.address).await;
+        zstd::stream::read::Decoder::new(&*backup).expect("zstd").read_to_string(&mut text).expect("whole");
+        for version in 1..=VERSIONS.len() {
+            let older = as_of(&text, version);
+            assert_eq!(older == text, version == VERSIONS.len(), "version {version}");
+            let folder = tempfile::tempdir().expect("a folder");
+            for place in empty(&folder).await {
+                let contents = restore(&place, &packed(&older)).await.expect("restored");
+                assert_eq!(contents.schema, i64::try_from(version).expect("small"));
+                let db = open(&place, 1).await.expect("opens, upgraded");
+                assert_eq!(seen(&db).await, before, "version {version}");
+                run_with(&db, &id, ScanKind::Accounts, min(200), |c| c.accounts = all_of(&people)).await;
+                db.close().await;
+            }
+        }
+    }
+
     /// Version 6 counts into the accounts' rows what is open of them: also for those that are there already.
     async fn an_upgrade_counts_the_findings_of_accounts(f: Fixture) {
         let acme = onboard(&f.db, "acme", &[ScanKind::Accounts]).await;
@@ -183,13 +318,14 @@ on_both! {
         let backup = back_up(&f.address).await;
         zstd::stream::read::Decoder::new(&*backup).expect("zstd").read_to_string(&mut text).expect("whole");
         let mut lines = text.lines();
-        let head = lines.next().expect("a header").replace("\"schema\":6", "\"schema\":5");
+        let head = lines.next().expect("a header").replace("\"schema\":7", "\"schema\":5");
         let mut before = head + "\n";
         let mut at = None;
+        let newer = ["open_findings", "stored_at"];
         for line in lines {
             let mut json: serde_json::Value = serde_json::from_str(line).expect("JSON");
             if let Some(columns) = json.get_mut("columns").and_then(|columns| columns.as_array_mut()) {
-                at = columns.iter().position(|column| column == "open_findings");
+                at = columns.iter().position(|column| newer.iter().any(|name| column == name));
                 at.into_iter().for_each(|at| drop(columns.remove(at)));
             } else if let (Some(row), Some(at)) = (json.as_array_mut(), at) {
                 row.remove(at);

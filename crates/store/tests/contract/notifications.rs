@@ -1,7 +1,7 @@
 //! Digests, the outbox, destinations and alerts.
 
 use model::digest::Recipient;
-use model::finding::Severity;
+use model::finding::{Drift, Severity};
 use model::scan::ScanKind;
 use model::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,6 +11,7 @@ use store::digests::{self, Made};
 use store::outbox::{self, Ending, NewParcel, Parcel, State};
 use store::{Db, instances, owners};
 
+use crate::commit::open_findings;
 use crate::support::*;
 
 fn parcel(id: &str, lane: &str) -> NewParcel {
@@ -66,11 +67,33 @@ on_both! {
         assert!(digests::latest(&f.db).await.unwrap().is_empty(), "the clock ran ahead when they were made");
     }
 
+    async fn what_was_told_until_an_instant_ahead_is_told_until_now(f: Fixture) {
+        let ahead = Made { until: min(60), ..digest("o1", "2026-11-26") };
+        assert!(digests::make(&f.db, &ahead, &[]).await.unwrap());
+        assert!(digests::make(&f.db, &digest("o2", "2026-11-26"), &[]).await.unwrap());
+        assert_eq!(digests::told_until_now(&f.db, min(5)).await.unwrap(), 1);
+        let latest = digests::latest(&f.db).await.unwrap();
+        assert_eq!((latest["o1"].until, latest["o2"].until), (min(5), min(0)));
+    }
+
     async fn what_a_clock_that_ran_ahead_has_claimed_is_free_when_it_is_set_right(f: Fixture) {
         outbox::add(&f.db, &[parcel("a", "one")], min(0)).await.unwrap();
         assert!(take(&f.db, 9 * 1440).await.is_some() && take(&f.db, 9 * 1440).await.is_none());
         assert_eq!(outbox::due(&f.db, min(1)).await.unwrap(), ["mail"]);
         assert!(take(&f.db, 1).await.is_some());
+    }
+
+    /// Each day's mail would wait behind those of days that have not come, one after the other.
+    async fn mails_of_days_that_have_not_come_hold_nothing_up(f: Fixture) {
+        for (id, at) in [("a", 8 * 60), ("b", 32 * 60), ("c", 56 * 60)] {
+            outbox::add(&f.db, &[parcel(id, "one")], min(at)).await.unwrap();
+        }
+        outbox::add(&f.db, &[parcel("d", "one")], min(0)).await.unwrap();
+        for id in ["a", "b", "c", "d"] {
+            let first = take(&f.db, 1).await.expect("due");
+            assert_eq!(first.parcel.id, id);
+            assert!(outbox::end(&f.db, &first, &Ending::Sent, min(1)).await.unwrap());
+        }
     }
 
     async fn a_lane_keeps_its_order_and_others_go_on(f: Fixture) {
@@ -147,7 +170,7 @@ on_both! {
         outbox::end(&f.db, &held, &ending, days(3)).await.unwrap();
         assert_eq!(outbox::due(&f.db, min(1)).await.unwrap(), ["mail"], "nothing waits for three days");
         assert_eq!(take(&f.db, 1).await.expect("due").parcel.id, "a");
-        assert!(outbox::due(&f.db, days(2) + model::time::Duration::hours(1)).await.unwrap().is_empty(), "that is long, but told");
+        assert!(outbox::due(&f.db, days(3) - Duration::hours(6)).await.unwrap().is_empty(), "that is long, but told");
     }
 
     async fn nothing_is_dropped_that_waits_for_too_long(f: Fixture) {
@@ -266,6 +289,50 @@ on_both! {
             facts.applications(&f.db, &Recipient::Admins, None, min(30), min(31), &product).await.unwrap();
         assert_eq!(to_admins.len(), 2);
         assert_eq!(to_admins[0].inactive_owner.as_deref(), Some("Grace"));
+    }
+
+    async fn what_is_stored_late_is_new_since_then_for_digests_and_alerts(f: Fixture) {
+        let id = onboard(&f.db, "i1", &[CONFIG]).await;
+        let results = [fails("a", "x", Severity::Critical)];
+        let drifts = [Drift {
+            dataset: "org".to_owned(),
+            resource: "x".to_owned(),
+            field: None,
+            before: None,
+            after: None,
+            at: min(10),
+        }];
+        // It ended long before it could be stored, or by a clock that is behind; a digest was made meanwhile.
+        run_with(&f.db, &id, CONFIG, min(10), |c| {
+            c.results = &results;
+            c.drift = &drifts;
+            c.now = min(17);
+        })
+        .await;
+        let product = |_: &instances::Instance| digests::Product { name: String::new(), idles_at: None };
+        let facts = digests::facts(&f.db, &Default::default(), min(30)).await.unwrap();
+        let told = async |since: i64, until: i64| {
+            let (who, window) = (Recipient::Admins, (Some(min(since)), min(until)));
+            let all = facts.applications(&f.db, &who, window.0, window.1, min(30), &product).await.unwrap();
+            (all[0].changes.new.total(), all[0].changes.drift)
+        };
+        assert_eq!((told(0, 15).await, told(15, 30).await), ((0, 0), (1, 1)));
+        let opened = alerts::opened(&f.db, min(0), |_| false).await.unwrap();
+        assert_eq!((opened.len(), opened[0].counts.total()), (1, 1));
+        // Resolved likewise.
+        let all = open_findings(&f).await;
+        let resolved = [all[0].id.clone()];
+        run_with(&f.db, &id, CONFIG, min(40), |c| {
+            c.resolved = &resolved;
+            c.now = min(47);
+        })
+        .await;
+        let gone = async |since: i64, until: i64| {
+            let (who, window) = (Recipient::Admins, (Some(min(since)), min(until)));
+            let all = facts.applications(&f.db, &who, window.0, window.1, min(30), &product).await.unwrap();
+            all[0].changes.resolved.total()
+        };
+        assert_eq!((gone(30, 45).await, gone(45, 60).await), (0, 1));
     }
 
     async fn new_findings_are_told_by_their_run(f: Fixture) {
