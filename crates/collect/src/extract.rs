@@ -270,6 +270,10 @@ fn simple(json: &Json, kind: &Type, format: TimeFormat) -> Value {
         },
         (Type::Int, Json::String(text)) => text.parse().map_or(Value::Unknown, Value::Int),
         (Type::Double, Json::Number(n)) => n.as_f64().map_or(Value::Unknown, Value::Double),
+        // No database keeps a NUL; what is compared with what was kept must be spelt alike.
+        (Type::String, Json::String(text)) if text.contains('\0') => {
+            Value::string(text.replace('\0', "\u{fffd}"))
+        }
         (Type::String, Json::String(text)) => Value::string(text.as_str()),
         (Type::String, Json::Number(_) | Json::Bool(_)) => Value::string(json.to_string()),
         (Type::Timestamp, Json::Number(n)) => match (format, n.as_i64()) {

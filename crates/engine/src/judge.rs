@@ -132,7 +132,7 @@ pub(crate) async fn commit(
                 tracing::info!(run = %held.run, "the lease has ended, or was renewed by a worker that lives after all; nothing is stored");
                 return Ok(Ended::Nothing);
             }
-            Err(error @ (StoreError::Unreachable { .. } | StoreError::DiskFull)) => {
+            Err(error) if error.is_passing() => {
                 let Some(wait) = waits.next() else { return Err(error) };
                 tracing::warn!(run = %held.run, %error, "a run could not be stored; it is tried again");
                 context.clock.sleep(wait).await;

@@ -12,7 +12,7 @@ use model::diagnosis::Fault;
 use model::id::InstanceId;
 use model::scan::{FailureCause, ScanKind};
 use model::schedule::{MAX_ABANDONED, RETRY_AFTER, due_at, is_over, run_allowance, vendor_wait};
-use model::time::Duration;
+use model::time::{Duration, Timestamp};
 use store::instances::{self, InstanceWithScans};
 use store::scans::{self, Claim, Held, Release};
 use store::{StoreError, checkpoints, snapshots};
@@ -161,17 +161,26 @@ impl Run<'_> {
     ) -> Result<Ended, StoreError> {
         let Self { context, held, .. } = self;
         let request = self.request(row).await?;
-        let read = self.collect(app, contact, request).await;
+        let total = u32::try_from(app.datasets_of(held.kind).count()).unwrap_or(u32::MAX);
+        let tracker = Tracker::new(context, held, total);
+        let read = self.collect(contact, request, &tracker).await;
         // What it was told is stored with what it read; where nothing of that is stored, nobody else would know.
         let stored = matches!(read, Ok(Ok(Collected::Waiting { .. } | Collected::Done(_))));
         if !stored {
             contact.keep_back_off(&context.db, &held.instance, context.now()).await?;
         }
-        let ended = self.settle(row, read).await?;
-        if stored && ended == Ended::Nothing {
-            contact.keep_back_off(&context.db, &held.instance, context.now()).await?;
+        let mut settling = std::pin::pin!(self.settle(row, read));
+        // What takes long to judge or to store must not lose its lease over it. Without one nothing is stored.
+        let ended = tokio::select! {
+            biased;
+            ended = &mut settling => ended,
+            _ = tracker.beat() => settling.await,
+        };
+        if stored && !matches!(ended, Ok(Ended::Done)) {
+            let kept = contact.keep_back_off(&context.db, &held.instance, context.now()).await;
+            return ended.and_then(|ended| kept.map(|()| ended));
         }
-        Ok(ended)
+        ended
     }
 
     /// Stores what came of reading, or hands it back.
@@ -202,27 +211,43 @@ impl Run<'_> {
                 let Done { snapshot, sweeps, blocked_until } = *done;
                 let (fault, finished_at, lease_end) = (None, context.now(), None);
                 let read = Unjudged { snapshot, sweeps, blocked_until, fault, finished_at, lease_end };
-                commit(context, row, held, read).await
+                match commit(context, row, held, read).await {
+                    Err(error) if !error.is_passing() => self.unstorable(row, blocked_until, &error).await,
+                    stored => stored,
+                }
             }
         }
+    }
+
+    /// The database refuses what was read, and would refuse it again: the run has failed of that, and says so.
+    async fn unstorable(
+        &self,
+        row: &InstanceWithScans,
+        blocked_until: Option<Timestamp>,
+        error: &StoreError,
+    ) -> Result<Ended, StoreError> {
+        let Self { context, held, .. } = self;
+        tracing::error!(instance = %held.instance, scan = %held.kind, run = %held.run, %error, "what was read cannot be stored");
+        let now = context.now();
+        let fault = unsent(FailureCause::Internal, format!("what was read cannot be stored: {error}"), now);
+        let unread = unread(context, &row.instance, held, fault, now);
+        commit(context, row, held, Unjudged { blocked_until, ..unread }).await
     }
 
     /// Reads until it is done or must stop. The inner error is a panic: our own fault, told as such.
     async fn collect(
         &self,
-        app: &App,
         contact: &Contact,
         request: RunRequest,
+        tracker: &Tracker<'_>,
     ) -> Result<Result<Collected, String>, Stop> {
         let Self { context, held, .. } = self;
-        let total = u32::try_from(app.datasets_of(held.kind).count()).unwrap_or(u32::MAX);
-        let tracker = Tracker::new(context, held, total);
         let reading = context.collector.run(
             &contact.target,
             &contact.credential,
             context.clock.as_ref(),
             request,
-            &tracker,
+            tracker,
         );
         let end = held.deadline + GRACE;
         // In the order written, here and below, so that a simulation repeats itself.

@@ -274,7 +274,7 @@ fn row(db: &Db, held: &Held, r: &Record, id: String, at: Timestamp) -> Result<Ve
         id,
         crate::sql::to_json(&r.to_json(&SHAPE))?,
         subjects::search(&search),
-        username.to_lowercase(),
+        subjects::sorted(&username),
         text("kind"),
         text("state"),
         truth("privileged"),

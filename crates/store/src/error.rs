@@ -84,6 +84,12 @@ pub enum StoreError {
         /// The driver's words.
         detail: String,
     },
+    /// Two changes stood in each other's way, and the database gave this one up.
+    #[error("the database gave this change up in favour of another ({detail}): try it again")]
+    Contended {
+        /// The database's own words.
+        detail: String,
+    },
     /// What was asked for is not there (any more).
     #[error("{what} does not exist (any more)")]
     NotFound {
@@ -119,6 +125,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the same change may well succeed a moment later.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::DiskFull | Self::Contended { .. })
+    }
+
     /// Something stored does not exist.
     pub(crate) fn not_found(what: impl fmt::Display) -> Self {
         Self::NotFound { what: what.to_string() }
@@ -163,6 +175,7 @@ impl StoreError {
         }
         match code.as_str() {
             "53100" => Self::DiskFull,
+            "40001" | "40P01" => Self::Contended { detail: e.message().to_owned() },
             "25006" | "42501" => Self::ReadOnly { detail: e.message().to_owned() },
             "XX001" | "XX002" => {
                 Self::Corrupt { path: "on the PostgreSQL server".to_owned(), detail: e.message().to_owned() }

@@ -1,6 +1,6 @@
 //! Persistent failing results.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use model::finding::{Evidence, FindingState, Severity};
 use model::id::{AppId, CheckId, FindingId, InstanceId, OwnerId, RunId};
@@ -8,12 +8,12 @@ use model::scan::ScanKind;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::accounts;
 use crate::audit::{self, Entry};
 use crate::db::{Db, What};
 use crate::error::StoreError;
 use crate::page::{Cut, Key, List, Order, Page, Stretch};
 use crate::sql::{Row, Select, args, like, statements, to_json};
+use crate::{accounts, instances};
 
 pub(crate) mod apply;
 pub(crate) mod events;
@@ -39,11 +39,11 @@ statements! {
     SELECT_ONE = concat!("SELECT ", finding_columns!(), finding_from!(), " AND f.id = $1");
     SET_STATE = "UPDATE findings SET state = $2, state_at = $3, state_by = $4, exception = $5, \
                  exception_expires_at = $6 WHERE id = $1 AND state <> 'resolved' RETURNING instance_id";
-    EXPIRED = "SELECT id FROM findings WHERE state = 'suppressed' AND exception_expires_at <= $1 ORDER BY id";
+    EXPIRED = "SELECT instance_id, id FROM findings WHERE state = 'suppressed' AND exception_expires_at <= $1 \
+               ORDER BY id";
     // Whoever is first tells of it: several nodes look.
     EXPIRE = "UPDATE findings SET state = 'new', state_at = $2, state_by = NULL, exception = NULL, \
-              exception_expires_at = NULL WHERE id = $1 AND state = 'suppressed' AND exception_expires_at <= $2 \
-              RETURNING instance_id";
+              exception_expires_at = NULL WHERE id = $1 AND state = 'suppressed' AND exception_expires_at <= $2";
     BY_CHECK = "SELECT check_id, COUNT(*) AS n, COUNT(DISTINCT instance_id) AS instances FROM findings \
                 WHERE state IN ('new', 'in_progress') GROUP BY check_id ORDER BY check_id";
 }
@@ -315,23 +315,28 @@ pub async fn set_state(
 /// # Errors
 /// When the database cannot be written.
 pub async fn expire_exceptions(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
-    let mut tx = db.0.pool.begin().await?;
-    let expired: Vec<FindingId> =
-        tx.rows(EXPIRED, args![now]).await?.iter().map(|row| row.id("id")).collect::<Result<_, _>>()?;
-    let mut instances = BTreeSet::new();
-    let mut events = Vec::new();
-    for id in &expired {
-        if let Some(row) = tx.row(EXPIRE, args![id, now]).await? {
-            let instance = row.id::<InstanceId>("instance_id")?;
-            tx.run(accounts::RECOUNT_OF, args![&instance, id]).await?;
-            instances.insert(instance);
-            events.push(events::event(db, id, now, EventKind::ExceptionExpired, None, None));
-        }
+    let mut expired: BTreeMap<InstanceId, Vec<FindingId>> = BTreeMap::new();
+    for row in db.0.pool.rows(EXPIRED, args![now]).await? {
+        expired.entry(row.id("instance_id")?).or_default().push(row.id("id")?);
     }
-    let count = events.len() as u64;
-    tx.insert_many(events::EVENT, events).await?;
-    tx.commit().await?;
-    for instance in &instances {
+    let mut count = 0;
+    for (instance, findings) in &expired {
+        // A commit writes findings in another order. Both take the instance's lock first, and only one instance's at a time:
+        // so neither waits for the other while it holds what the other wants.
+        let mut tx = db.0.pool.begin().await?;
+        if !instances::lock(&mut tx, instance).await? {
+            continue;
+        }
+        let mut events = Vec::new();
+        for id in findings {
+            if tx.run(EXPIRE, args![id, now]).await? > 0 {
+                tx.run(accounts::RECOUNT_OF, args![instance, id]).await?;
+                events.push(events::event(db, id, now, EventKind::ExceptionExpired, None, None));
+            }
+        }
+        count += events.len() as u64;
+        tx.insert_many(events::EVENT, events).await?;
+        tx.commit().await?;
         db.announce(Some(instance), What::Findings);
     }
     Ok(count)

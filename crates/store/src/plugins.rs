@@ -253,7 +253,7 @@ fn row(db: &Db, held: &Held, r: &Record, id: String, at: Timestamp) -> Result<Ve
         id.clone(),
         crate::sql::to_json(&r.to_json(&SHAPE))?,
         subjects::search(&[Some(id), Some(name.clone()), text("publisher")]),
-        name.to_lowercase(),
+        subjects::sorted(&name),
         text("kind"),
         text("level"),
         grade,

@@ -101,7 +101,7 @@ where
     out.reserve(args.len(), 0);
     for arg in args {
         match arg {
-            Arg::Text(v) => out.add(v),
+            Arg::Text(v) => out.add(v.map(storable)),
             Arg::Int(v) => out.add(v),
             Arg::Bool(v) => out.add(v),
             Arg::Bytes(v) => out.add(v),
@@ -109,6 +109,11 @@ where
         .map_err(|e| StoreError::Sql { statement, detail: e.to_string() })?;
     }
     Ok(out)
+}
+
+/// PostgreSQL's texts have no NUL, SQLite's end there for some of its functions: it becomes the sign for what cannot be shown.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// What a column may be read as, on both databases.

@@ -4,6 +4,9 @@ use model::value::{Record, Shape, Value};
 
 use crate::error::StoreError;
 
+/// How many characters of a text it is sorted by.
+const SORTED: usize = 200;
+
 /// A record's key. A subject without one cannot be told from another; a connector does not make such records.
 pub(crate) fn key(record: &Record, shape: &Shape) -> Result<String, StoreError> {
     match record.get(shape, "id").as_str() {
@@ -21,6 +24,11 @@ pub(crate) fn text(record: &Record, shape: &Shape, name: &str) -> Option<String>
 pub(crate) fn search(parts: &[Option<String>]) -> String {
     let known: Vec<&str> = parts.iter().flatten().map(String::as_str).collect();
     known.join(" ").to_lowercase()
+}
+
+/// A text as it is sorted by. Its beginning decides; an index takes no long ones.
+pub(crate) fn sorted(text: &str) -> String {
+    text.chars().take(SORTED).collect::<String>().to_lowercase()
 }
 
 /// An instant as it is sorted by: -2 when it is not known, -1 when there was none.

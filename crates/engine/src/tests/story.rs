@@ -189,6 +189,24 @@ async fn a_panic_is_our_own_fault_and_says_so() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_stored_fails_for_that_reason_and_at_once() {
+    let mut world = World::new().await;
+    world.settle().await;
+    // An account that cannot be told from others.
+    world.fake.staff("Acme", &[("", true)]);
+    world.pass(Duration::hours(24)).await;
+    let scan = world.scan(ScanKind::Accounts).await;
+    assert!(scan.open.is_none(), "{scan:?}");
+    let last = scan.last.expect("one");
+    assert_eq!(last.outcome, INTERNAL);
+    let detail = last.fault.expect("failed").detail;
+    assert!(detail.starts_with("what was read cannot be stored: "), "{detail}");
+    world.fake.staff("Acme", &[("ada@example.com", true)]);
+    world.pass(Duration::hours(24)).await;
+    assert_eq!(world.scan(ScanKind::Accounts).await.last.expect("one").outcome, UP);
+}
+
+#[tokio::test]
 async fn an_expiry_stays_in_sight_while_the_vendor_is_away_and_goes_with_the_credential() {
     let mut world = World::config_only().await;
     let expires = Warning::CredentialExpires { at: START + Duration::days(10) };

@@ -13,7 +13,7 @@ use store::{Cut, Order, accounts, drift, instances, numbers, plugins, snapshots}
 
 use crate::support::*;
 
-async fn open_findings(f: &Fixture) -> Vec<findings::Finding> {
+pub(crate) async fn open_findings(f: &Fixture) -> Vec<findings::Finding> {
     let sort = findings::Sort::Resource;
     findings::list(&f.db, &Filter::default(), sort, Order::Ascending, Cut::first(100)).await.unwrap().rows
 }
@@ -113,6 +113,56 @@ on_both! {
         run_with(&f.db, &id, CONFIG, min(101), |c| c.resolved = &resolved).await;
         let refused = findings::set_state(&f.db, &rows[0].id, &OperatorState::New, "ada", min(102), audit("x")).await;
         assert!(refused.is_err(), "a resolved finding is a run's business");
+    }
+
+    /// PostgreSQL keeps no NUL, and its indexes no long texts.
+    async fn whatever_a_vendor_calls_its_things_is_stored(f: Fixture) {
+        let kind = ScanKind::Accounts;
+        let id = onboard(&f.db, "a", &[kind]).await;
+        let mut n = 7u64;
+        let long: String = std::iter::repeat_with(|| {
+            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(b'a' + u8::try_from((n >> 33) % 26).unwrap())
+        })
+        .take(9000)
+        .collect();
+        let people = [account("1", &long, Value::Null), account("2", "b\0b", Value::Null)];
+        let mut results = [fails("example/one", "1", Severity::Low), fails("example/one", "2", Severity::Low)];
+        results[0].says = "a\0b".into();
+        for minute in 1..3 {
+            run_with(&f.db, &id, kind, min(minute), |c| {
+                c.accounts = all_of(&people);
+                c.results = &results;
+            })
+            .await;
+        }
+        let rows = open_findings(&f).await;
+        assert_eq!(rows.iter().filter(|row| row.says == "a\u{fffd}b").count(), 1, "{rows:?}");
+        let (filter, sort) = (accounts::Filter::default(), accounts::Sort::default());
+        let page = accounts::list(&f.db, &filter, sort, Order::Ascending, Cut::first(9)).await.unwrap();
+        assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>().len(), 2);
+    }
+
+    /// Both write findings, in orders of their own.
+    async fn exceptions_that_end_and_runs_that_are_stored_do_not_lock_each_other_out(f: Fixture) {
+        let id = onboard(&f.db, "a", &[CONFIG]).await;
+        let failing: Vec<_> =
+            (0..40).map(|n| fails("example/one", &format!("r{n:02}"), Severity::Low)).collect();
+        let turned: Vec<_> = failing.iter().rev().cloned().collect();
+        run_with(&f.db, &id, CONFIG, min(1), |c| c.results = &failing).await;
+        for round in 1..8 {
+            let ends = min(round * 10);
+            let exception = Exception { reason: "so".to_owned(), approver: "eve".to_owned(), expires_at: ends };
+            for row in open_findings(&f).await {
+                let state = OperatorState::Suppressed(exception.clone());
+                findings::set_state(&f.db, &row.id, &state, "ada", min(2), audit("x")).await.unwrap();
+            }
+            let (expired, _) = tokio::join!(
+                findings::expire_exceptions(&f.db, ends),
+                run_with(&f.db, &id, CONFIG, ends, |c| c.results = if round % 2 == 0 { &failing } else { &turned }),
+            );
+            assert_eq!(expired.unwrap(), 40);
+        }
     }
 
     async fn what_failed_in_this_run_is_not_resolved_by_it(f: Fixture) {

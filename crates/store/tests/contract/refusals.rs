@@ -1,7 +1,11 @@
 use std::io::{Seek as _, SeekFrom, Write as _};
 
+use model::finding::Severity;
+use model::scan::RunOutcome;
+use store::runs::Commit;
 use store::{Cut, StoreError, archive, runs};
 
+use crate::commit::open_findings;
 use crate::support::*;
 
 async fn refused(address: &str, byte: u8) -> StoreError {
@@ -192,4 +196,34 @@ async fn the_sealing_key_is_read_exactly() {
     assert!(!e.contains(&text[2..]), "the text is not repeated");
     assert!(SealingKey::from_bytes(vec![0; 16]).is_err());
     assert_eq!(format!("{:?}", key(1)), "SealingKey(not shown)");
+}
+
+/// PostgreSQL's word for a full disk, in the middle of a run's transaction. What a full disk does to SQLite is tried with a
+/// real one, and a real process.
+#[tokio::test]
+async fn a_full_disk_under_postgresql_is_said_and_nothing_of_the_run_is_kept() {
+    let Some(address) = pg_address().await else { return };
+    let db = open(&address, 1).await.expect("opens");
+    let f = Fixture { db, address, folder: None };
+    let id = onboard(&f.db, "a", &[CONFIG]).await;
+    let held = claim(&f.db, &id, CONFIG, min(1)).await.expect("free");
+    exec(
+        &f,
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+         CREATE TRIGGER no_room BEFORE INSERT ON runs FOR EACH ROW EXECUTE FUNCTION no_room()",
+    )
+    .await;
+    let results = [fails("example/one", "alice", Severity::Low)];
+    let store = async || {
+        let commit = Commit { results: &results, ..nothing(&held, RunOutcome::Succeeded, min(2)) };
+        runs::commit(&f.db, &held, commit).await
+    };
+    let e = store().await.expect_err("no room");
+    assert!(matches!(e, StoreError::DiskFull) && e.is_passing(), "{e}");
+    let log = async || runs::log(&f.db, &runs::Filter::default(), Cut::first(10)).await.unwrap().rows.len();
+    assert_eq!((log().await, open_findings(&f).await.len()), (0, 0));
+    exec(&f, "DROP TRIGGER no_room ON runs").await;
+    store().await.expect("the lease is still its own");
+    assert_eq!((log().await, open_findings(&f).await.len()), (1, 1));
 }
