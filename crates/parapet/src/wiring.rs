@@ -111,6 +111,16 @@ pub(crate) struct World {
     pub(crate) simulated: bool,
 }
 
+/// How the database is opened. On PostgreSQL each worker may be storing a run while leases are renewed and pages are read;
+/// SQLite has one writer, and few readers are enough.
+fn options(config: &Config) -> Options {
+    let mut options = Options::default();
+    if config.database.starts_with("postgres") {
+        options.connections += u32::try_from(config.engine.workers).unwrap_or(u32::MAX - options.connections);
+    }
+    options
+}
+
 impl World {
     /// From a configuration file.
     pub(crate) async fn open(file: Option<&PathBuf>) -> Result<Self, Failure> {
@@ -121,7 +131,8 @@ impl World {
         let o = &config.outbound;
         let outbound =
             outbound(&o.allow_private, o.proxy.as_deref(), o.ca_file.as_ref(), o.allow_loopback_http)?;
-        let db = Db::open(&config.database, &key, Arc::new(SystemEntropy), now(), Options::default()).await?;
+        let options = options(&config);
+        let db = Db::open(&config.database, &key, Arc::new(SystemEntropy), now(), options).await?;
         let ops = Ops::open(ops::Config {
             db: db.clone(),
             catalog: catalog.clone(),
