@@ -49,6 +49,7 @@ cargo xtask COMMAND
                       kill servers at random moments, 200 times on each database, and look at what is stored
   scale [growth|window|hour|year|report] [sqlite|postgresql] [small]
                       grow a database to 10,000 instances, run a server on it, live through a year; writes docs/scale
+  faults              every application against every fault of a server: runs, requests, and the causes that are told
   hostile             hostile applications with the product's own budgets: bytes, requests, memory and time of each
   fuzz [--seconds N] [--target T [--input FILE]]
                       every target of fuzz/ by libFuzzer, guided by coverage (a minute each); with FILE that input alone
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         "screenshots" => browser::screenshots(),
         "docs" | "mutate-checks" | "new-app" | "new-check" => catalogue::run(&arguments),
         "scale" => tests::scale(rest),
+        "faults" => tests::faults(),
         "hostile" => tests::hostile(),
         "fuzz" => fuzz::fuzz(rest),
         "contract" => contract::contract(rest),

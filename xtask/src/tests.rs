@@ -36,6 +36,23 @@ pub(crate) fn hostile() -> Result {
     run::run(&mut command)
 }
 
+/// `cargo xtask faults`: every application, with every way to authenticate, against every fault, with what came of it. Part of
+/// every run of the tests with one way for most faults.
+pub(crate) fn faults() -> Result {
+    let mut command = Command::new("cargo");
+    command.current_dir(tools::root()).env("PARAPET_FAULTS_FULL", "1").args([
+        "test",
+        "--package",
+        "collect",
+        "--test",
+        "it",
+        "matrix::",
+        "--",
+        "--nocapture",
+    ]);
+    run::run(&mut command)
+}
+
 /// `cargo xtask scale [PART] [DATABASE] [small]`: the bench of growth on SQLite and on a PostgreSQL that keeps its promises to the disk.
 pub(crate) fn scale(arguments: &[String]) -> Result {
     let postgres = Postgres::start_durable()?;

@@ -173,14 +173,29 @@ async fn every_application_is_read_from_answers_as_its_manifest_describes_them()
     }
 }
 
+/// Whether each way to authenticate is taken through each fault: `cargo xtask faults`.
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment how far to go")]
+fn is_full() -> bool {
+    std::env::var_os("PARAPET_FAULTS_FULL").is_some()
+}
+
+/// What one application went through, for the command.
+#[expect(clippy::print_stdout, reason = "the figures are what `cargo xtask faults` is for")]
+fn show(app: &App, runs: usize, requests: usize, causes: &BTreeMap<FailureCause, usize>) {
+    let causes: Vec<String> = causes.iter().map(|(cause, n)| format!("{n} {}", cause.as_str())).collect();
+    println!("{:<18} {runs:>5} runs {requests:>7} requests, datasets: {}", app.id, causes.join(", "));
+}
+
 #[tokio::test]
 async fn every_application_against_every_fault() {
-    let outbound = outbound();
+    let (outbound, full) = (outbound(), is_full());
     for app in apps() {
         let name = app.id.as_str();
+        let (mut runs, mut requests, mut told) = (0, 0, BTreeMap::new());
         // How the datasets are asked differs by the way to authenticate in what a refusal means, and in nothing else.
         let cases = app.manifest.auth.iter().enumerate().flat_map(|(n, auth)| {
-            let faults = faults().into_iter().filter(move |(what, ..)| n == 0 || what.starts_with("40"));
+            let meets = move |what: &str| full || n == 0 || what.starts_with("40");
+            let faults = faults().into_iter().filter(move |(what, ..)| meets(what));
             faults.map(move |fault| (auth, fault))
         });
         for (auth, (what, fault, causes)) in cases {
@@ -198,8 +213,17 @@ async fn every_application_against_every_fault() {
                 }
                 judge(name, what, &snapshot, &app, &causes);
                 assert!(server.count() < 400, "{name} {kind} {what}: {} requests", server.count());
+                (runs, requests) = (runs + 1, requests + server.count());
+                for dataset in snapshot.datasets.values() {
+                    if let Availability::Unavailable { fault } | Availability::Partial { fault } =
+                        &dataset.availability
+                    {
+                        *told.entry(fault.cause).or_default() += 1;
+                    }
+                }
             }
         }
+        show(&app, runs, requests, &told);
     }
 }
 
