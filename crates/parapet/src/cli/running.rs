@@ -17,7 +17,8 @@ use crate::config::Role;
 The configuration file, all of it optional:
   listen = \"127.0.0.1:8080\"
   public_url = \"https://parapet.example.com\"     https marks the session cookie Secure; vendors send browsers back here
-  database = \"sqlite:parapet.db\"                 or postgres://user@host/name
+  database = \"sqlite:parapet.db\"                 or postgres://user@localhost/name; on another
+                                                 machine add ?sslmode=disable: no TLS is spoken
   sealing_key_file = \"parapet.key\"
   catalog = [\"/etc/parapet/catalog\"]
   [allow_post]
