@@ -395,7 +395,13 @@ impl Watch {
             fold.failing_since.get_or_insert(at);
         }
         fold.last = Some((run.clone(), outcome, at));
-        let stored = runs::get(db, &run).await.expect("a run of the log");
+        let stored = match runs::get(db, &run).await {
+            Ok(stored) => stored,
+            Err(StoreError::NotFound { .. }) => {
+                return must(false, Checker::LogIsWhole, || format!("{place}: {run} is not in the log"));
+            }
+            Err(error) => panic!("the simulation's own look does not fail: {error}"),
+        };
         must(
             (stored.outcome, stored.finished_at, stored.fault.is_some())
                 == (outcome, at, outcome != RunOutcome::Succeeded),

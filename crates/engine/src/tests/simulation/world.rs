@@ -336,6 +336,9 @@ impl World {
                     labour.frozen_until = Some(self.shared.now() + still);
                     *self.counts.events.entry("who gives way stands still").or_default() += 1;
                 }
+                if labour.task == Task::Tick {
+                    self.awake();
+                }
                 self.labours.push(labour);
             }
             Step::Ended(fruit) => self.reap(labour, fruit).await,
@@ -380,6 +383,18 @@ impl World {
             if still && self.shared.dice().once_in(2) {
                 labour.frozen_until = None;
                 *self.counts.events.entry("whose scan was taken goes on").or_default() += 1;
+            }
+        }
+    }
+
+    /// A ticker is in the middle of its look, and may have found that somebody's lease has expired who stands still only. He
+    /// goes on just then, now and then, and says that he lives.
+    fn awake(&mut self) {
+        let still = |l: &&mut Labour| l.frozen_until.is_some() && l.fuse.is_none() && l.held.is_some();
+        for labour in self.labours.iter_mut().filter(still) {
+            if self.shared.dice().once_in(40) {
+                labour.frozen_until = None;
+                *self.counts.events.entry("whose lease is looked at goes on").or_default() += 1;
             }
         }
     }
