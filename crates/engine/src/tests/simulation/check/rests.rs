@@ -45,11 +45,12 @@ impl Watch {
     }
 
     /// Something was stored of this application by a worker. Whose clock has shown a time that lies days before, as it decided
-    /// what to store, could not believe what was asked for since.
+    /// what to store, could not believe what was asked for since; and whose has shown one that lies days after took it for over.
     pub(super) fn forgets(&mut self, name: &str, by: &Labour) {
-        let Some((earliest, _)) = by.clock else { return };
+        let Some((earliest, latest)) = by.clock else { return };
+        let known = |until: Timestamp| until <= earliest + TOO_FAR_AHEAD && latest <= until + TOO_FAR_AHEAD;
         if let Some(asked) = self.asked.get_mut(&address(name)) {
-            asked.retain(|asked| asked.until <= earliest + TOO_FAR_AHEAD);
+            asked.retain(|asked| known(asked.until));
         }
     }
 
