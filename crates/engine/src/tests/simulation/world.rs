@@ -390,9 +390,16 @@ impl World {
     /// A ticker is in the middle of its look, and may have found that somebody's lease has expired who stands still only. He
     /// goes on just then, now and then, and says that he lives.
     fn awake(&mut self) {
-        let still = |l: &&mut Labour| l.frozen_until.is_some() && l.fuse.is_none() && l.held.is_some();
-        for labour in self.labours.iter_mut().filter(still) {
-            if self.shared.dice().once_in(40) {
+        let now = self.lease_now();
+        let watch = &self.watch;
+        let expired = |held: &Claimed| {
+            let row = watch.row(&held.instance).and_then(|row| row.scan(held.kind));
+            let lease = row.and_then(|scan| scan.facts.open.as_ref()?.lease.as_ref());
+            lease.is_some_and(|lease| lease.fence == held.fence && lease.expires_at <= now)
+        };
+        for labour in &mut self.labours {
+            let still = labour.frozen_until.is_some() && labour.held.as_ref().is_some_and(expired);
+            if still && self.shared.dice().once_in(2) {
                 labour.frozen_until = None;
                 *self.counts.events.entry("whose lease is looked at goes on").or_default() += 1;
             }
