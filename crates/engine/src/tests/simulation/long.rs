@@ -41,10 +41,9 @@ pub(super) fn trace(says: impl FnOnce() -> String) {
     }
 }
 
-/// A database of its own for a seed: in memory, or a schema of a server.
-async fn database(seed: u64, postgres: Option<&str>) -> String {
+/// A database of its own for a story: in memory, or a schema of a server.
+async fn database(schema: &str, postgres: Option<&str>) -> String {
     let Some(url) = postgres else { return "sqlite::memory:".to_owned() };
-    let schema = format!("sim_{}_{seed}", std::process::id());
     let admin = sqlx::PgPool::connect(url).await.expect("PostgreSQL");
     let create = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
     admin.execute(AssertSqlSafe(create)).await.expect("a schema");
@@ -53,19 +52,21 @@ async fn database(seed: u64, postgres: Option<&str>) -> String {
     format!("{url}{sep}options=-c%20search_path%3D{schema}")
 }
 
-async fn forget(seed: u64, postgres: Option<&str>) {
+async fn forget(schema: &str, postgres: Option<&str>) {
     let Some(url) = postgres else { return };
-    let schema = format!("sim_{}_{seed}", std::process::id());
     let admin = sqlx::PgPool::connect(url).await.expect("PostgreSQL");
     admin.execute(AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"))).await.expect("its schema");
     admin.close().await;
 }
 
-/// One seed, start to end.
+/// One seed, start to end. Its schema is the telling's and not the seed's: two threads may tell the same one at once, as a kept
+/// one and in its turn.
 async fn one(seed: u64, postgres: Option<&str>, wrong: Wrong) -> Story {
-    let address = database(seed, postgres).await;
+    static TOLD: AtomicU64 = AtomicU64::new(0);
+    let schema = format!("sim_{}_{}", std::process::id(), TOLD.fetch_add(1, Ordering::SeqCst));
+    let address = database(&schema, postgres).await;
     let told = Box::pin(story(seed, &address, nodes(seed, postgres.is_none()), wrong)).await;
-    forget(seed, postgres).await;
+    forget(&schema, postgres).await;
     told
 }
 

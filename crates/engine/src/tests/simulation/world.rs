@@ -410,11 +410,16 @@ impl World {
     pub(super) async fn buried(&mut self, mut labour: Labour) -> Checked {
         let lease_now = self.lease_now();
         labour.die();
-        if self.db.backend() == Backend::Postgresql
-            && let Task::Work((id, _)) = &labour.task
-        {
+        if self.db.backend() == Backend::Postgresql {
             // Its connection may still be at it: whoever takes the lock after it sees what became of it.
-            let _ = instances::update_facts(&self.db, id, &Clone::clone).await;
+            let touches = |id: &InstanceId| match &labour.task {
+                Task::Work((of, _)) => of == id,
+                Task::Tick => true,
+                Task::Tell | Task::Send(_) => false,
+            };
+            for (id, _) in self.fleet.iter().filter(|(id, _)| touches(id)) {
+                let _ = instances::update_facts(&self.db, id, &Clone::clone).await;
+            }
         }
         self.saw(&mut labour, lease_now, true).await?;
         self.watch.ended(labour.id, self.nodes[labour.node].clock.now(), false);
