@@ -140,7 +140,7 @@ on_both! {
         assert_eq!(rows.iter().filter(|row| row.says == "a\u{fffd}b").count(), 1, "{rows:?}");
         let (filter, sort) = (accounts::Filter::default(), accounts::Sort::default());
         let page = accounts::list(&f.db, &filter, sort, Order::Ascending, Cut::first(9)).await.unwrap();
-        assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>().len(), 2);
+        assert_eq!(page.rows.len(), 2);
     }
 
     /// Both write findings, in orders of their own.
