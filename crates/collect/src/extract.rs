@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use catalog::manifest::{Absence, DurationFormat, Field, Pivot, Sensitive, TimeFormat, Transform};
 use catalog::{DatasetSpec, RequestSpec};
 use model::time::{Duration, Timestamp};
-use model::value::{List, Record, Shape, Type, Value};
+use model::value::{List, Record, Shape, Type, Value, storable};
 use serde_json::Value as Json;
 use url::Url;
 
@@ -270,11 +270,7 @@ fn simple(json: &Json, kind: &Type, format: TimeFormat) -> Value {
         },
         (Type::Int, Json::String(text)) => text.parse().map_or(Value::Unknown, Value::Int),
         (Type::Double, Json::Number(n)) => n.as_f64().map_or(Value::Unknown, Value::Double),
-        // No database keeps a NUL; what is compared with what was kept must be spelt alike.
-        (Type::String, Json::String(text)) if text.contains('\0') => {
-            Value::string(text.replace('\0', "\u{fffd}"))
-        }
-        (Type::String, Json::String(text)) => Value::string(text.as_str()),
+        (Type::String, Json::String(text)) => Value::string(storable(text)),
         (Type::String, Json::Number(_) | Json::Bool(_)) => Value::string(json.to_string()),
         (Type::Timestamp, Json::Number(n)) => match (format, n.as_i64()) {
             (TimeFormat::EpochSeconds, Some(s)) => instant(s.saturating_mul(1000)),

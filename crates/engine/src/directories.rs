@@ -16,6 +16,7 @@ pub(crate) type Cache = Kept<(), Known>;
 
 /// Everybody the identity providers know.
 pub(crate) struct Known {
+    version: i64,
     directories: Directories,
     ids: Vec<DirectoryId>,
 }
@@ -29,6 +30,11 @@ pub(crate) struct KnownIdentities {
 }
 
 impl KnownIdentities {
+    /// The version of what identity providers knew. `None`: nobody was asked.
+    pub(crate) fn version(&self) -> Option<i64> {
+        self.known.as_ref().map(|known| known.version)
+    }
+
     pub(crate) fn as_assessed(&self) -> Identities<'_> {
         Identities {
             directories: self.known.as_ref().map(|known| &known.directories),
@@ -48,7 +54,8 @@ impl Context {
         if kind != ScanKind::Accounts {
             return Ok(KnownIdentities::default());
         }
-        let known = self.directories.get(&self.db, (), |all, ()| Known {
+        let known = self.directories.get(&self.db, (), |version, all, ()| Known {
+            version,
             directories: Directories::new(all),
             ids: all.iter().map(|directory| directory.id.clone()).collect(),
         });

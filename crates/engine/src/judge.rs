@@ -12,7 +12,7 @@ use model::diagnosis::{Fault, Warning};
 use model::health::FinishedRun;
 use model::id::{CheckId, RunId};
 use model::scan::{FailureCause, RunOutcome};
-use model::schedule::{Finish, MAX_INTERVAL, Spread};
+use model::schedule::{Finish, MAX_INTERVAL};
 use model::time::{Duration, Timestamp};
 use model::value::Value;
 use store::StoreError;
@@ -115,10 +115,10 @@ pub(crate) async fn commit(
         }
     });
     let sweeps: Vec<(String, Vec<u8>)> = sweeps.collect();
-    let spread = context.spread();
+    let judged_by = known.version();
     let mut waits = STORE_AGAIN.into_iter();
     loop {
-        match store(context, held, &run, &judged, &warnings, &sweeps, spread).await {
+        match store(context, held, &run, &judged, &warnings, &sweeps, judged_by).await {
             Ok(committed) => {
                 tracing::info!(
                     instance = %held.instance, scan = %held.kind, run = %held.run, outcome = judged.outcome.as_str(),
@@ -238,7 +238,7 @@ async fn store(
     judged: &Assessment,
     warnings: &[Warning],
     sweeps: &[(String, Vec<u8>)],
-    spread: Spread,
+    judged_by: Option<i64>,
 ) -> Result<runs::Committed, StoreError> {
     let snapshot = &run.snapshot;
     let read = snapshot.datasets.iter().filter(|(name, dataset)| match dataset.availability {
@@ -262,7 +262,7 @@ async fn store(
     let commit = Commit {
         finish: Finish { run: finished, sent: snapshot.cost.requests > 0 },
         now: context.now(),
-        spread,
+        spread: context.spread(),
         lease_end: run.lease_end,
         blocked_until: run.blocked_until,
         gaps: &gaps,
@@ -275,6 +275,7 @@ async fn store(
         resolved: &judged.resolved,
         stale: &stale,
         accounts: judged.accounts.as_ref().map(subjects),
+        judged_by,
         plugins: judged.plugins.as_ref().map(subjects),
         drift: &judged.drift,
         snapshots: complete.map(|(name, dataset)| (name.as_str(), dataset)).collect(),

@@ -3,6 +3,7 @@
 //! A value is never "maybe null": what a vendor left out or sent as null has been turned, by the field's own
 //! declaration, into [`Value::Unknown`] (we could not know), [`Value::Null`] (known to be absent) or a value.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,14 @@ impl Shape {
     pub fn field(&self, name: &str) -> Option<(usize, &ShapeField)> {
         self.fields.iter().enumerate().find(|(_, f)| f.name == name)
     }
+}
+
+/// Text as every database keeps it: PostgreSQL's texts have no NUL and SQLite's end there for some of its functions, so a NUL
+/// becomes the sign for what cannot be shown. Whatever is compared with what was kept is spelt by this rule, too.
+#[must_use]
+pub fn storable<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let text = text.into();
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text }
 }
 
 impl Value {

@@ -27,7 +27,7 @@ impl Ops {
         let now = self.now();
         let active = owners::all(self.db()).await.map_err(internal)?.into_iter().filter(|o| o.active);
         let owners = active.map(|o| (o.id, o.email)).collect();
-        let made = self.0.left.get(self.db(), owners, |all, owners| assess::departed(all, owners, now));
+        let made = self.0.left.get(self.db(), owners, |_, all, owners| assess::departed(all, owners, now));
         made.await.map_err(internal)
     }
 

@@ -11,6 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use crate::db::{Db, Options};
+use crate::directories;
 use crate::error::StoreError;
 use crate::sql::{Pool, Sql, Tx};
 
@@ -25,6 +26,12 @@ const PG_SCHEMA_LOCK: Sql = Sql { name: "PG_SCHEMA_LOCK", text: "SELECT pg_advis
 const PG_NOW: Sql = Sql {
     name: "PG_NOW",
     text: "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now_ms",
+};
+
+/// PostgreSQL only: whoever reads it keeps those out who raise it, and not others who read it.
+const PG_DIRECTORIES_VERSION: Sql = Sql {
+    name: "PG_DIRECTORIES_VERSION",
+    text: "SELECT version FROM directories_version WHERE one = 1 FOR SHARE",
 };
 
 /// Connects. A SQLite file is locked for this process and looked over first.
@@ -237,6 +244,16 @@ pub(crate) async fn lock_schema(tx: &mut Tx) -> Result<(), StoreError> {
         tx.run(PG_SCHEMA_LOCK, Vec::new()).await?;
     }
     Ok(())
+}
+
+/// The version of what identity providers know, which does not change until the transaction ends. On SQLite it would not anyway:
+/// there one transaction writes at a time.
+pub(crate) async fn directories_version(tx: &mut Tx) -> Result<i64, StoreError> {
+    let text = if matches!(tx, Tx::Pg(_)) { PG_DIRECTORIES_VERSION } else { directories::VERSION };
+    match tx.row(text, Vec::new()).await? {
+        Some(row) => row.get("version"),
+        None => Err(StoreError::unreadable("the version of what identity providers know")),
+    }
 }
 
 /// Makes the audit log one that can only grow.

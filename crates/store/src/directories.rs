@@ -85,7 +85,7 @@ impl<K, T> Default for Kept<K, T> {
 }
 
 impl<K: PartialEq, T> Kept<K, T> {
-    /// What is kept, or what `make` makes of everybody. One number is compared; whoever finds it changed reads all of it, and
+    /// What is kept, or what `make` makes of a version and of everybody in it. One number is compared; whoever finds it changed reads all of it, and
     /// the others wait for that.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl<K: PartialEq, T> Kept<K, T> {
         &self,
         db: &Db,
         of: K,
-        make: impl FnOnce(&[Directory], &K) -> T,
+        make: impl FnOnce(i64, &[Directory], &K) -> T,
     ) -> Result<Arc<T>, StoreError> {
         let mut kept = self.0.lock().await;
         let now = version(db).await?;
@@ -104,7 +104,7 @@ impl<K: PartialEq, T> Kept<K, T> {
             return Ok(Arc::clone(made));
         }
         let (now, all) = load(db).await?;
-        let made = Arc::new(make(&all, &of));
+        let made = Arc::new(make(now, &all, &of));
         *kept = Some((now, of, Arc::clone(&made)));
         Ok(made)
     }

@@ -107,7 +107,7 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
     let prepared = Prepared::of(db, held, &commit, stored_at)?;
 
     let mut tx = db.0.pool.begin().await?;
-    let directory = directories::commit::begin(&mut tx, held, at).await?;
+    let directory = directories::commit::begin(&mut tx, held, &commit).await?;
     let facts = match instances::locked(&mut tx, &held.instance).await {
         // Removed during the run: its result belongs to nothing any more.
         Err(StoreError::NotFound { .. }) => return Err(StoreError::Stale),
@@ -146,9 +146,9 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
     if held.kind == ScanKind::Accounts {
         tx.run(accounts::RECOUNT, args![&held.instance]).await?;
     }
-    let wanted = match (&directory, commit.accounts) {
-        (Some(reading), Some(read)) => directories::commit::end(&mut tx, held, reading, read, at).await?,
-        _ => Vec::new(),
+    let wanted = match commit.accounts {
+        Some(read) => directory.end(&mut tx, held, read, &commit).await?,
+        None => Vec::new(),
     };
     for dataset in &commit.shrunk {
         tx.run(snapshots::SHRUNK_PUT, args![&held.instance, dataset, at]).await?;
@@ -158,7 +158,7 @@ pub async fn commit(db: &Db, held: &Held, commit: Commit<'_>) -> Result<Committe
     count_day(&mut tx, &held.instance, &commit.finish, &after.scan, instance.down_after).await?;
     tx.commit().await?;
     db.announce(Some(&held.instance), What::Scan(held.kind));
-    if directory.is_some() {
+    if directory.is_read() {
         directories::announce(db, &wanted);
     }
     Ok(changed)

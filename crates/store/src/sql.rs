@@ -3,6 +3,7 @@
 
 use futures_util::TryStreamExt as _;
 use model::time::Timestamp;
+use model::value::storable;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{
@@ -101,7 +102,7 @@ where
     out.reserve(args.len(), 0);
     for arg in args {
         match arg {
-            Arg::Text(v) => out.add(v.map(storable)),
+            Arg::Text(v) => out.add(v.map(|text| storable(text).into_owned())),
             Arg::Int(v) => out.add(v),
             Arg::Bool(v) => out.add(v),
             Arg::Bytes(v) => out.add(v),
@@ -109,11 +110,6 @@ where
         .map_err(|e| StoreError::Sql { statement, detail: e.to_string() })?;
     }
     Ok(out)
-}
-
-/// PostgreSQL's texts have no NUL, SQLite's end there for some of its functions: it becomes the sign for what cannot be shown.
-fn storable(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// What a column may be read as, on both databases.

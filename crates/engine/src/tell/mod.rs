@@ -121,7 +121,7 @@ impl Context {
     pub(crate) async fn left(&self, now: Timestamp) -> Result<Arc<BTreeMap<OwnerId, Departed>>, StoreError> {
         let active = owners::all(&self.db).await?.into_iter().filter(|o| o.active);
         let owners = active.map(|o| (o.id, o.email)).collect();
-        self.left.get(&self.db, owners, |all, owners| assess::departed(all, owners, now)).await
+        self.left.get(&self.db, owners, |_, all, owners| assess::departed(all, owners, now)).await
     }
 
     async fn drained(&self) {

@@ -24,11 +24,18 @@ pub(super) const START: Timestamp = Timestamp(1_772_442_000_000);
 pub(super) struct HandClock {
     now: AtomicI64,
     moved: watch::Sender<()>,
+    meanwhile: Mutex<Box<dyn FnMut() + Send>>,
 }
 
 impl HandClock {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { now: AtomicI64::new(START.0), moved: watch::Sender::new(()) })
+        let meanwhile = Mutex::new(Box::new(|| {}) as Box<dyn FnMut() + Send>);
+        Arc::new(Self { now: AtomicI64::new(START.0), moved: watch::Sender::new(()), meanwhile })
+    }
+
+    /// What happens between a run's judging and its storing.
+    pub(super) fn as_a_run_is_stored(&self, meanwhile: impl FnMut() + Send + 'static) {
+        *self.meanwhile.lock().expect("no panic holds it") = Box::new(meanwhile);
     }
 
     pub(super) fn advance(&self, by: Duration) {
@@ -52,7 +59,9 @@ impl Clock for HandClock {
         })
     }
 
+    // The spread of the next start is drawn when a run is stored.
     fn jitter(&self, _: Duration) -> Duration {
+        self.meanwhile.lock().expect("no panic holds it")();
         Duration::ZERO
     }
 }

@@ -4,10 +4,11 @@ use collect::Clock as _;
 use model::finding::FindingState;
 use model::health::Enablement;
 use model::id::{CheckId, DirectoryId, InstanceId};
-use model::identity::MAX_AGE;
+use model::identity::{Identity, MAX_AGE, State};
 use model::scan::ScanKind;
 use model::time::Duration;
 use notify::event::{Kind, Subscription};
+use store::directories::Upload;
 use store::findings::{Exception, OperatorState};
 use store::{Cut, Order, accounts, directories, findings, outbox, runs};
 
@@ -107,6 +108,40 @@ async fn a_leaver_fails_after_the_next_scan_of_the_identity_provider() {
         .staff("Acme", &[("ADA@example.com", true), ("bob@example.com", false), ("eve@example.org", true)]);
     world.pass(Duration::hours(6)).await;
     assert_eq!(open(&world, LEAVER).await, []);
+}
+
+// Another thread works the database while one waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_list_that_comes_while_the_first_accounts_are_stored_is_asked_at_once() {
+    let mut world = World::new().await;
+    world.fake.answer([Answer::Open(&[])]);
+    let (db, now) = (world.db.clone(), world.clock.now());
+    // By the time a run is stored it is judged. No accounts are stored then, so whoever uploads a list asks for no scan.
+    world.clock.as_a_run_is_stored(move || {
+        let db = db.clone();
+        let upload = async move {
+            let filter = runs::Filter { kind: Some(ScanKind::Accounts), ..Default::default() };
+            if !runs::log(&db, &filter, Cut::first(1)).await.expect("a log").rows.is_empty() {
+                return;
+            }
+            let ada = Identity {
+                id: "ada".to_owned(),
+                addresses: vec!["ada@example.com".to_owned()],
+                state: Some(State::Active),
+                seen_at: now,
+                ..Identity::default()
+            };
+            let (id, identities) = (DirectoryId::from("list"), [ada]);
+            let list =
+                Upload { id: &id, name: "Staff", identities: &identities, max_age: MAX_AGE, by: "ada" };
+            directories::upload(&db, list, now, entry("upload")).await.expect("stored");
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(upload));
+    });
+    world.settle().await;
+    let (pass, fail, inconclusive, reason) = tally(&world, PROVISIONED).await;
+    assert_eq!((pass, fail, inconclusive), (1, 0, 0), "{reason}");
+    assert_eq!(world.log(ScanKind::Accounts).await.len(), 2, "and once is enough");
 }
 
 #[tokio::test]

@@ -72,6 +72,9 @@ pub struct Commit<'a> {
     pub stale: &'a [CheckId],
     /// Accounts, when this scan reads them; empty and incomplete when it could not. `None`: another kind of scan.
     pub accounts: Option<Subjects<'a>>,
+    /// The version of what identity providers knew ([`crate::directories::version`]) that these accounts were judged by. Where
+    /// it is another by now, they are asked for once more. `None`: they were judged without.
+    pub judged_by: Option<i64>,
     /// Plugins, likewise.
     pub plugins: Option<Subjects<'a>>,
     /// Values that changed.
@@ -106,6 +109,7 @@ impl<'a> Commit<'a> {
             resolved: &[],
             stale,
             accounts: None,
+            judged_by: None,
             plugins: None,
             drift: &[],
             snapshots: Vec::new(),

@@ -103,6 +103,43 @@ on_both! {
         assert!(matches!(again, Err(store::StoreError::NotFound { .. })));
     }
 
+    async fn accounts_that_were_judged_by_what_is_not_known_any_more_are_asked_for_again(f: Fixture) {
+        let idp = onboard(&f.db, "idp", &[ACCOUNTS]).await;
+        let other = onboard(&f.db, "other", &[ACCOUNTS]).await;
+        read(&f.db, &other, 1, &[], true).await;
+        directories::mark(&f.db, &idp, MAX_AGE, "ada", min(1), audit("mark")).await.unwrap();
+        read(&f.db, &idp, 2, &[owned("ann", "active", None)], true).await;
+        let by = directories::version(&f.db).await.unwrap();
+
+        // Ann has left before an account of hers is stored for the first time, but after it was judged.
+        read(&f.db, &idp, 3, &[owned("ann", "suspended", None)], true).await;
+        let now = directories::version(&f.db).await.unwrap();
+        assert!(now > by);
+        assert_eq!(wanted(&f.db, &other).await, None, "nobody knew");
+        let of_ann = [owned("a", "active", Some(("idp/ann", "active")))];
+        run_with(&f.db, &other, ACCOUNTS, min(4), |c| {
+            (c.accounts, c.judged_by) = (all_of(&of_ann), Some(by));
+        })
+        .await;
+        assert_eq!(wanted(&f.db, &other).await, Some(min(4)));
+
+        // What is known still asks for nothing, and neither does a run that read nobody.
+        run_with(&f.db, &other, ACCOUNTS, min(5), |c| {
+            (c.accounts, c.judged_by) = (all_of(&of_ann), Some(now));
+        })
+        .await;
+        assert_eq!(wanted(&f.db, &other).await, None);
+        run_with(&f.db, &other, ACCOUNTS, min(6), |c| (c.accounts, c.judged_by) = (some_of(&[]), Some(by))).await;
+        assert_eq!(wanted(&f.db, &other).await, None);
+
+        // An identity provider raises the version itself: only others' changes count.
+        let staff = [owned("ann", "suspended", None)];
+        run_with(&f.db, &idp, ACCOUNTS, min(7), |c| (c.accounts, c.judged_by) = (all_of(&staff), Some(now))).await;
+        assert_eq!(wanted(&f.db, &idp).await, None);
+        run_with(&f.db, &idp, ACCOUNTS, min(8), |c| (c.accounts, c.judged_by) = (all_of(&staff), Some(now))).await;
+        assert_eq!(wanted(&f.db, &idp).await, Some(min(8)));
+    }
+
     async fn an_identity_provider_that_is_removed_takes_its_people_with_it(f: Fixture) {
         let idp = onboard(&f.db, "idp", &[ACCOUNTS]).await;
         let other = onboard(&f.db, "other", &[ACCOUNTS]).await;
