@@ -114,8 +114,12 @@ async fn a_leaver_fails_after_the_next_scan_of_the_identity_provider() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_list_that_comes_while_the_first_accounts_are_stored_is_asked_at_once() {
     let mut world = World::new().await;
-    world.fake.answer([Answer::Open(&[])]);
     let (db, now) = (world.db.clone(), world.clock.now());
+    // Alone: a run that stood in the way of the upload would wait for it, and it for that run.
+    let stopped = Enablement::Stopped { since: now, by: "test".into() };
+    store::scans::set_enablement(&db, &world.id, ScanKind::Config, &stopped, &[], now, Some(entry("stop")))
+        .await
+        .expect("onboarded");
     // By the time a run is stored it is judged. No accounts are stored then, so whoever uploads a list asks for no scan.
     world.clock.as_a_run_is_stored(move || {
         let db = db.clone();

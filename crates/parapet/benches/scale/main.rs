@@ -3,7 +3,7 @@
 //! Three parts, each on SQLite, and on PostgreSQL where `PARAPET_TEST_POSTGRES_URL` names a server: a database grown to
 //! 10,000 instances with 100 accounts and 10 findings each, measured on the way; ten minutes of the built server on it,
 //! with two scans of each instance every 39 minutes (a little more than three scans every hour) against a simulator in a
-//! process of its own, a part of whose tenants hardly answers; and a year of runs with retention. Nothing is asserted but
+//! process of its own, a part of whose tenants hardly answers; and 500 days of runs with retention. Nothing is asserted but
 //! that the work was done: a machine's speed is no test.
 //!
 //! A word as argument measures only that part anew (`growth`, which `window` needs, or `year`), or on that database only
@@ -19,6 +19,7 @@ mod place;
 mod plot;
 mod report;
 mod simulator;
+mod spread;
 mod window;
 mod year;
 
@@ -38,7 +39,7 @@ pub(crate) struct Size {
 }
 
 const FULL: Size =
-    Size { steps: &[10, 100, 1_000, 3_000, 10_000], window_seconds: 600, days: 365, year_instances: 5 };
+    Size { steps: &[10, 100, 1_000, 3_000, 10_000], window_seconds: 600, days: 500, year_instances: 5 };
 const SMALL: Size = Size { steps: &[10, 50, 100], window_seconds: 30, days: 100, year_instances: 1 };
 
 #[tokio::main]

@@ -105,6 +105,20 @@ impl Place {
         }
     }
 
+    /// What PostgreSQL's own cleaning would have done in a day that passes here within a second. SQLite has nothing of the kind: it
+    /// takes what was freed for what comes.
+    pub(crate) async fn vacuum(&self, name: &str) {
+        let Some(server) = &self.server else { return };
+        let pool = sqlx::PgPool::connect(server).await.expect("PostgreSQL");
+        let of_schema = "SELECT tablename FROM pg_tables WHERE schemaname = $1";
+        let tables = sqlx::query_scalar::<_, String>(of_schema).bind(format!("scale_{name}"));
+        for table in tables.fetch_all(&pool).await.expect("its tables") {
+            let vacuum = format!("VACUUM scale_{name}.{table}");
+            pool.execute(AssertSqlSafe(vacuum)).await.expect("cleaned");
+        }
+        pool.close().await;
+    }
+
     /// A configuration of a server on that database.
     pub(crate) fn configuration(&self, name: &str) -> PathBuf {
         let key = self.folder.path().join("parapet.key");

@@ -140,6 +140,32 @@ on_both! {
         assert_eq!(wanted(&f.db, &idp).await, Some(min(8)));
     }
 
+    async fn who_leaves_as_an_account_of_theirs_is_stored_is_judged_again_whichever_comes_first(f: Fixture) {
+        let idp = onboard(&f.db, "idp", &[ACCOUNTS]).await;
+        let other = onboard(&f.db, "other", &[ACCOUNTS]).await;
+        directories::mark(&f.db, &idp, MAX_AGE, "ada", min(1), audit("mark")).await.unwrap();
+        let person = |n: usize| format!("person-{n:02}");
+        let staff = |left: usize| -> Vec<Record> {
+            (0..30).map(|n| owned(&person(n), if n < left { "suspended" } else { "active" }, None)).collect()
+        };
+        read(&f.db, &idp, 2, &staff(0), true).await;
+        read(&f.db, &other, 3, &[], true).await;
+        for n in 0..30 {
+            let at = 4 + i64::try_from(n).unwrap();
+            let judged_by = directories::version(&f.db).await.unwrap();
+            let key = format!("idp/{}", person(n));
+            let (people, account) = (staff(n + 1), [owned(&person(n), "active", Some((&key, "active")))]);
+            // Each knows nothing of the other.
+            tokio::join!(
+                run_with(&f.db, &idp, ACCOUNTS, min(at), |c| c.accounts = all_of(&people)),
+                run_with(&f.db, &other, ACCOUNTS, min(at), |c| {
+                    (c.accounts, c.judged_by) = (all_of(&account), Some(judged_by));
+                }),
+            );
+            assert_eq!(wanted(&f.db, &other).await, Some(min(at)), "{}", person(n));
+        }
+    }
+
     async fn an_identity_provider_that_is_removed_takes_its_people_with_it(f: Fixture) {
         let idp = onboard(&f.db, "idp", &[ACCOUNTS]).await;
         let other = onboard(&f.db, "other", &[ACCOUNTS]).await;
