@@ -250,10 +250,7 @@ pub(crate) async fn lock_schema(tx: &mut Tx) -> Result<(), StoreError> {
 /// there one transaction writes at a time.
 pub(crate) async fn directories_version(tx: &mut Tx) -> Result<i64, StoreError> {
     let text = if matches!(tx, Tx::Pg(_)) { PG_DIRECTORIES_VERSION } else { directories::VERSION };
-    match tx.row(text, Vec::new()).await? {
-        Some(row) => row.get("version"),
-        None => Err(StoreError::unreadable("the version of what identity providers know")),
-    }
+    directories::version_in(tx.row(text, Vec::new()).await?.as_ref())
 }
 
 /// Makes the audit log one that can only grow.

@@ -147,10 +147,12 @@ pub struct Found {
 /// # Errors
 /// When the database cannot be read.
 pub async fn version(db: &Db) -> Result<i64, StoreError> {
-    match db.0.pool.rows(VERSION, Vec::new()).await?.first() {
-        Some(row) => row.get("version"),
-        None => Err(StoreError::unreadable("the version of what identity providers know")),
-    }
+    version_in(db.0.pool.rows(VERSION, Vec::new()).await?.first())
+}
+
+/// What [`VERSION`] answered.
+pub(crate) fn version_in(row: Option<&Row>) -> Result<i64, StoreError> {
+    row.ok_or_else(|| StoreError::unreadable("the version of what identity providers know"))?.get("version")
 }
 
 /// All identity providers, the one that was marked first at the top.
