@@ -231,11 +231,15 @@ async fn check_integrity(path: &Path, connect: &SqliteConnectOptions) -> Result<
     }
 }
 
-/// Puts a database's own words into a schema text.
+/// Puts a database's own words into a schema text, and leaves out the lines that are for the other one.
 pub(crate) fn words(text: &str, postgresql: bool) -> String {
     // On PostgreSQL text sorts by the server's locale unless told otherwise; both databases must page alike.
     let (sortable, bytes) = if postgresql { ("TEXT COLLATE \"C\"", "BYTEA") } else { ("TEXT", "BLOB") };
-    text.replace("{text}", sortable).replace("{bytes}", bytes)
+    let own = |line: &str| match line.strip_prefix("{sqlite} ") {
+        Some(_) if postgresql => String::new(),
+        stripped => stripped.unwrap_or(line).replace("{text}", sortable).replace("{bytes}", bytes),
+    };
+    text.lines().map(own).collect::<Vec<_>>().join("\n")
 }
 
 /// Keeps two nodes from upgrading at once; ends with the transaction. SQLite has one process anyway.

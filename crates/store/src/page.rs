@@ -177,7 +177,6 @@ impl List<'_> {
         cut: Cut<'_>,
         read: impl Fn(&Row) -> Result<T, StoreError>,
     ) -> Result<Page<T>, StoreError> {
-        let total = self.count(db).await?;
         let backwards = cut.after.is_none() && cut.before.is_some();
         let order = if backwards { self.order.reversed() } else { self.order };
         let from = cut.after.or(cut.before).map(|c| Place::read(c, self.key)).transpose()?;
@@ -186,6 +185,9 @@ impl List<'_> {
         let limit = usize::try_from(cut.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
+        // A first page with room left has all of them: a search that finds few need not look at everything twice.
+        let all = cut.after.or(cut.before).is_none() && !more;
+        let total = if all { rows.len() as u64 } else { self.count(db).await? };
         if backwards {
             rows.reverse();
         }
@@ -294,9 +296,26 @@ mod tests {
     use crate::{Options, SealingKey, accounts, findings, plugins};
 
     async fn plan(db: &Db, select: Select) -> Vec<String> {
-        let (text, args) = select.explained().finish();
+        let (text, args) = select.explained("EXPLAIN QUERY PLAN ").finish();
         let rows = db.0.pool.rows(text, args).await.expect("a plan");
         rows.iter().map(|row| row.get("detail").expect("a line")).collect()
+    }
+
+    /// Whether a search reads the words that it compares from an index, which SQLite says in the steps of the statement: `like` comes
+    /// right after its argument, a column of the cursor that the row would be sought by.
+    async fn words_are_in_the_index(db: &Db, list: &List<'_>) -> bool {
+        let (text, args) = list.select(list.columns, None, list.order, 51).explained("EXPLAIN ").finish();
+        let rows = db.0.pool.rows(text, args).await.expect("steps");
+        let steps: Vec<(String, i64, Option<String>)> = rows
+            .iter()
+            .map(|r| (r.get("opcode").expect("a step"), r.get("p1").expect("p1"), r.get("p4").expect("p4")))
+            .collect();
+        let index = steps.iter().find(|(op, ..)| op == "DeferredSeek").map(|(_, cursor, _)| *cursor);
+        let like = |p4: &Option<String>| p4.as_deref().is_some_and(|f| f.starts_with("like("));
+        let compared = steps.iter().position(|(_, _, p4)| like(p4)).expect("words are compared");
+        let (op, cursor, _) = &steps[compared - 1];
+        assert_eq!(op, "Column", "{steps:#?}");
+        index == Some(*cursor)
     }
 
     /// The plans of the first stretch, of a later one, and of the rows of one.
@@ -367,11 +386,36 @@ mod tests {
             assert!(plan.iter().any(|l| l.contains("accounts_findings")), "{plan:#?}");
             assert!(!plan.iter().any(|l| l.contains("TEMP B-TREE")), "{plan:#?}");
         }
+        // Words are looked for along the same ways, in what the index itself has.
+        let words = accounts::Filter { text: Some("ann".to_owned()), ..Default::default() };
+        let find = |s: &mut Select| accounts::narrow(s, &words);
+        for (sort, index) in
+            [(accounts::Sort::Findings, "accounts_findings"), (accounts::Sort::Username, "accounts_username")]
+        {
+            let list = accounts::listing(sort, Order::Descending, &find);
+            let [first, later, _] = plans(&db, &list).await;
+            for plan in [&first, &later] {
+                assert!(plan.iter().any(|l| l.contains(index)), "{plan:#?}");
+                assert!(!plan.iter().any(|l| l.contains("TEMP B-TREE")), "{plan:#?}");
+            }
+            assert!(words_are_in_the_index(&db, &list).await, "{index}");
+        }
         // What the test would say of a sort that no index serves.
         let filter = accounts::Filter::default();
         let narrow = |s: &mut Select| accounts::narrow(s, &filter);
         let list = accounts::listing(accounts::Sort::LastActive, Order::Ascending, &narrow);
         let [first, ..] = plans(&db, &list).await;
         assert!(first.iter().any(|l| l.contains("TEMP B-TREE")), "{first:#?}");
+        // What the test would say of an index without them.
+        let list = accounts::listing(accounts::Sort::Findings, Order::Descending, &find);
+        let mut tx = db.0.pool.begin().await.expect("begins");
+        tx.script(
+            "DROP INDEX accounts_findings;
+             CREATE INDEX accounts_findings ON accounts (open_findings, uid) WHERE gone_at IS NULL;",
+        )
+        .await
+        .expect("an index");
+        tx.commit().await.expect("commits");
+        assert!(!words_are_in_the_index(&db, &list).await);
     }
 }

@@ -96,10 +96,10 @@ impl Select {
         self.push(")")
     }
 
-    /// The same as a question how SQLite would answer it.
+    /// The same as a question how SQLite would answer it: `EXPLAIN` or `EXPLAIN QUERY PLAN`, with a blank.
     #[cfg(test)]
-    pub(crate) fn explained(mut self) -> Self {
-        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+    pub(crate) fn explained(mut self, question: &str) -> Self {
+        self.text.insert_str(0, question);
         self
     }
 

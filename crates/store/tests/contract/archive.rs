@@ -73,7 +73,7 @@ async fn empty(folder: &tempfile::TempDir) -> Vec<String> {
 }
 
 /// The schema's versions, as they are written.
-const VERSIONS: [&str; 7] = [
+const VERSIONS: [&str; 8] = [
     include_str!("../../src/migrations/0001_first.sql"),
     include_str!("../../src/migrations/0002_notifications.sql"),
     include_str!("../../src/migrations/0003_identities.sql"),
@@ -81,6 +81,7 @@ const VERSIONS: [&str; 7] = [
     include_str!("../../src/migrations/0005_walks.sql"),
     include_str!("../../src/migrations/0006_findings_of_accounts.sql"),
     include_str!("../../src/migrations/0007_stored_at.sql"),
+    include_str!("../../src/migrations/0008_words.sql"),
 ];
 
 /// The tables, and the columns of tables, that came after a version.
@@ -317,21 +318,7 @@ on_both! {
         let mut text = String::new();
         let backup = back_up(&f.address).await;
         zstd::stream::read::Decoder::new(&*backup).expect("zstd").read_to_string(&mut text).expect("whole");
-        let mut lines = text.lines();
-        let head = lines.next().expect("a header").replace("\"schema\":7", "\"schema\":5");
-        let mut before = head + "\n";
-        let mut at = None;
-        let newer = ["open_findings", "stored_at"];
-        for line in lines {
-            let mut json: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            if let Some(columns) = json.get_mut("columns").and_then(|columns| columns.as_array_mut()) {
-                at = columns.iter().position(|column| newer.iter().any(|name| column == name));
-                at.into_iter().for_each(|at| drop(columns.remove(at)));
-            } else if let (Some(row), Some(at)) = (json.as_array_mut(), at) {
-                row.remove(at);
-            }
-            before.push_str(&format!("{json}\n"));
-        }
+        let before = as_of(&text, 5);
         let folder = tempfile::tempdir().expect("a folder");
         for place in empty(&folder).await {
             restore(&place, &packed(&before)).await.expect("restored");

@@ -80,6 +80,21 @@ on_both! {
         assert!(still.iter().all(|s| high.severities.contains(&s.severity)));
     }
 
+    async fn a_page_says_how_many_there_are_on_all(f: Fixture) {
+        fill(&f).await;
+        let some = Filter { instance: Some("beta".into()), ..Filter::default() };
+        for (filter, there) in [(Filter::default(), 75), (some, 25), (Filter { text: Some("nowhere".to_owned()), ..Filter::default() }, 0)] {
+            assert_eq!(findings::count(&f.db, &filter).await.unwrap(), there);
+            // With less room than rows, with just as much, with more; and with none, which only counts.
+            for limit in [0, 1, 24, 25, 26, 74, 75, 76] {
+                let page = findings::list(&f.db, &filter, Sort::Severity, Order::Descending, Cut::first(limit)).await.unwrap();
+                assert_eq!(page.total, there, "{limit}");
+                assert_eq!(page.rows.len() as u64, there.min(limit.into()), "{limit}");
+                assert_eq!(page.next.is_some(), limit > 0 && there > limit.into(), "{limit}");
+            }
+        }
+    }
+
     async fn every_sort_pages_through_every_row_once(f: Fixture) {
         fill(&f).await;
         for sort in [Sort::Severity, Sort::FirstSeen, Sort::LastSeen, Sort::Check, Sort::Resource, Sort::Instance, Sort::ExceptionEnds] {
