@@ -231,7 +231,7 @@ async fn check_integrity(path: &Path, connect: &SqliteConnectOptions) -> Result<
     }
 }
 
-/// Puts a database's own words into a schema text, and leaves out the lines that are for the other one.
+/// Puts a database's own words into a schema text, and leaves out on PostgreSQL the lines that begin with `{sqlite}`.
 pub(crate) fn words(text: &str, postgresql: bool) -> String {
     // On PostgreSQL text sorts by the server's locale unless told otherwise; both databases must page alike.
     let (sortable, bytes) = if postgresql { ("TEXT COLLATE \"C\"", "BYTEA") } else { ("TEXT", "BLOB") };

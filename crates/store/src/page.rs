@@ -180,14 +180,14 @@ impl List<'_> {
         let backwards = cut.after.is_none() && cut.before.is_some();
         let order = if backwards { self.order.reversed() } else { self.order };
         let from = cut.after.or(cut.before).map(|c| Place::read(c, self.key)).transpose()?;
+        let first = from.is_none();
         let (text, args) = self.select(self.columns, from, order, i64::from(cut.limit) + 1).finish();
         let mut rows = db.0.pool.rows(text, args).await?;
         let limit = usize::try_from(cut.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
         // A first page with room left has all of them: a search that finds few need not look at everything twice.
-        let all = cut.after.or(cut.before).is_none() && !more;
-        let total = if all { rows.len() as u64 } else { self.count(db).await? };
+        let total = if first && !more { rows.len() as u64 } else { self.count(db).await? };
         if backwards {
             rows.reverse();
         }
